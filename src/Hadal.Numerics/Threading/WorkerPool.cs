@@ -1,0 +1,165 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
+
+namespace Hadal.Numerics;
+
+/// <summary>A piece of work cut into parts that do not depend on each other.</summary>
+public interface IParallelJob
+{
+    /// <summary>Computes part <paramref name="part"/>. Parts run on several threads at once, each exactly once.</summary>
+    void Execute(int part);
+}
+
+/// <summary>
+/// Threads that wait for work by spinning for some microseconds and then sleep, so that a chain of kernels pays no wake-up and an
+/// idle process costs nothing. Worker w of W always takes the parts [w*P/W, (w+1)*P/W): the partition is fixed, nothing is stolen.
+/// Kernels cut their work by the size of the problem, never by the number of workers, so results don't depend on it.
+/// </summary>
+public sealed unsafe class WorkerPool : IDisposable
+{
+    // Pauses before a waiting thread sleeps: tens of microseconds, longer than the gap between two kernels of a layer.
+    private const int SpinRounds = 2_000;
+
+    private readonly Worker[] _workers;
+    private delegate*<void*, int, void> _execute;
+    private void* _job;
+    private int _parts;
+    private int _epoch;
+    private int _pending;
+    private int _busy;
+    private bool _stopping;
+    private ExceptionDispatchInfo? _failure;
+
+    /// <summary>Starts the pool.</summary>
+    /// <param name="workers">Threads that compute, the caller's included; 0 takes one for each processor.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The number is negative.</exception>
+    public WorkerPool(int workers = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(workers);
+        Count = workers == 0 ? Environment.ProcessorCount : workers;
+        _workers = new Worker[Count - 1];
+        for (int i = 0; i < _workers.Length; i++)
+        {
+            Worker worker = new(new SemaphoreSlim(0));
+            _workers[i] = worker;
+            int index = i + 1;
+            new Thread(() => WorkLoop(worker, index)) { IsBackground = true, Name = $"hadal-worker-{index}" }.Start();
+        }
+    }
+
+    /// <summary>Threads that compute, the caller's included.</summary>
+    public int Count { get; }
+
+    /// <summary>
+    /// Executes every part of the job and returns when all are done. If the pool is already at work (another thread's call, or a call
+    /// from inside a part), the caller computes all parts itself: the result is the same.
+    /// </summary>
+    /// <exception cref="ObjectDisposedException">The pool was disposed.</exception>
+    public void Run<TJob>(ref TJob job, int parts) where TJob : struct, IParallelJob
+    {
+        ObjectDisposedException.ThrowIf(_stopping, this);
+        if (parts <= 1 || _workers.Length == 0 || Interlocked.CompareExchange(ref _busy, 1, 0) != 0)
+        {
+            for (int part = 0; part < parts; part++) job.Execute(part);
+            return;
+        }
+
+        // The job lives in the caller's frame (or in memory the caller pins by reference) until this method returns.
+        fixed (byte* pinned = &Unsafe.As<TJob, byte>(ref job))
+        {
+            _job = pinned;
+            _execute = &ExecutePart<TJob>;
+            _parts = parts;
+            _failure = null;
+            Volatile.Write(ref _pending, _workers.Length);
+            Interlocked.Increment(ref _epoch);
+            foreach (Worker worker in _workers)
+            {
+                if (Interlocked.CompareExchange(ref worker.Sleeping, 0, 1) == 1) worker.Wake.Release();
+            }
+
+            ExecuteShare(0);
+            SpinWait wait = default;
+            while (Volatile.Read(ref _pending) != 0) wait.SpinOnce(sleep1Threshold: -1);
+        }
+
+        ExceptionDispatchInfo? failure = _failure;
+        Volatile.Write(ref _busy, 0);
+        failure?.Throw();
+    }
+
+    /// <summary>Ends the threads. Work under way is finished first.</summary>
+    public void Dispose()
+    {
+        SpinWait wait = default;
+        while (Interlocked.CompareExchange(ref _busy, 1, 0) != 0) wait.SpinOnce();
+        if (_stopping) return;
+        _stopping = true;
+        _parts = 0;
+        Volatile.Write(ref _pending, _workers.Length);
+        Interlocked.Increment(ref _epoch);
+        foreach (Worker worker in _workers)
+        {
+            if (Interlocked.CompareExchange(ref worker.Sleeping, 0, 1) == 1) worker.Wake.Release();
+        }
+
+        while (Volatile.Read(ref _pending) != 0) wait.SpinOnce();
+        foreach (Worker worker in _workers) worker.Wake.Dispose();
+        Volatile.Write(ref _busy, 0);
+    }
+
+    private static void ExecutePart<TJob>(void* job, int part) where TJob : struct, IParallelJob =>
+        Unsafe.AsRef<TJob>(job).Execute(part);
+
+    private void WorkLoop(Worker worker, int index)
+    {
+        int seen = 0;
+        while (true)
+        {
+            seen = WaitForEpochAfter(seen, worker);
+            bool stopping = _stopping;
+            if (!stopping) ExecuteShare(index);
+            Interlocked.Decrement(ref _pending);
+            if (stopping) return;
+        }
+    }
+
+    private int WaitForEpochAfter(int seen, Worker worker)
+    {
+        while (true)
+        {
+            for (int round = 0; round < SpinRounds; round++)
+            {
+                int epoch = Volatile.Read(ref _epoch);
+                if (epoch != seen) return epoch;
+                Thread.SpinWait(8);
+            }
+
+            // Announce the sleep, then look once more: either the caller sees the flag and releases us, or we see its epoch. Whoever
+            // takes the flag back decides, so a release is never left over for the next sleep.
+            Interlocked.Exchange(ref worker.Sleeping, 1);
+            if (Volatile.Read(ref _epoch) != seen && Interlocked.CompareExchange(ref worker.Sleeping, 0, 1) == 1) continue;
+            worker.Wake.Wait();
+        }
+    }
+
+    private void ExecuteShare(int index)
+    {
+        try
+        {
+            int from = (int)((long)_parts * index / Count);
+            int to = (int)((long)_parts * (index + 1) / Count);
+            for (int part = from; part < to; part++) _execute(_job, part);
+        }
+        catch (Exception e)
+        {
+            Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
+        }
+    }
+
+    private sealed class Worker(SemaphoreSlim wake)
+    {
+        public readonly SemaphoreSlim Wake = wake;
+        public int Sleeping;
+    }
+}
