@@ -1,7 +1,7 @@
 namespace Hadal.Numerics;
 
 /// <summary>How one element of a tensor is stored.</summary>
-/// <remarks>Kernels compute on <see cref="F32"/> and <see cref="BF16"/>; the others are storage formats that are converted on reading.</remarks>
+/// <remarks>Kernels compute on <see cref="F32"/> and <see cref="BF16"/>; the others are storage formats, converted on reading.</remarks>
 public enum ElementType
 {
     /// <summary>IEEE 754 binary32.</summary>
