@@ -1,6 +1,3 @@
-using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
-
 namespace Hadal.Numerics;
 
 /// <summary>
@@ -20,6 +17,12 @@ internal unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>Loads <see cref="Lanes"/> BF16 elements, widened exactly.</summary>
     static abstract TVector LoadBFloat16(ushort* source);
 
+    /// <summary>
+    /// Transposes one cache line of each of <see cref="Lanes"/> rows: 16 columns of F32, or 32 of BF16 that are widened exactly. Column j
+    /// goes to <paramref name="destination"/> + j * <paramref name="stride"/>.
+    /// </summary>
+    static abstract void TransposeLines(byte* source, long rowBytes, bool isBFloat16, float* destination, long stride);
+
     static abstract void Store(TVector value, float* destination);
 
     static abstract TVector Add(TVector a, TVector b);
@@ -38,158 +41,31 @@ internal unsafe interface ISimd<TVector> where TVector : struct
 
     /// <summary>Adds the lanes in a fixed tree: halves, quarters, ...</summary>
     static abstract float Sum(TVector value);
-}
 
-internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
-{
-    public static int Lanes => 16;
+    /// <summary>The largest lane; NaN if there is one.</summary>
+    static abstract float MaxLane(TVector value);
 
-    public static Vector512<float> Zero => Vector512<float>.Zero;
+    /// <summary>All bits set in the lanes where a > b, none in the others (and where either is NaN).</summary>
+    static abstract TVector GreaterThan(TVector a, TVector b);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Broadcast(float value) => Vector512.Create(value);
+    /// <summary>Whether a > b in any lane.</summary>
+    static abstract bool AnyGreaterThan(TVector a, TVector b);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Load(float* source) => Vector512.Load(source);
+    /// <summary>The lanes of a where the mask made by a comparison is set, else those of b.</summary>
+    static abstract TVector Select(TVector mask, TVector a, TVector b);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> LoadBFloat16(ushort* source)
-    {
-        Vector256<ushort> bits = Vector256.Load(source);
-        return Vector512.Create(Vector256.WidenLower(bits), Vector256.WidenUpper(bits)).ShiftLeft16();
-    }
+    /// <summary>
+    /// value * 2^n, where the low bits of <paramref name="shifted"/> hold n, as those of 1.5*2^23 + n do: n is added to the exponent
+    /// field, so the result must be a normal number.
+    /// </summary>
+    static abstract TVector ScaleByPowerOfTwo(TVector value, TVector shifted);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Vector512<float> value, float* destination) => value.Store(destination);
+    /// <summary>Splits a row of pairs, its first half in a and its second in b, into the first and the second of each pair.</summary>
+    static abstract (TVector Even, TVector Odd) Deinterleave(TVector a, TVector b);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Add(Vector512<float> a, Vector512<float> b) => a + b;
+    /// <summary>The inverse of <see cref="Deinterleave"/>.</summary>
+    static abstract (TVector A, TVector B) Interleave(TVector even, TVector odd);
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Subtract(Vector512<float> a, Vector512<float> b) => a - b;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Multiply(Vector512<float> a, Vector512<float> b) => a * b;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Divide(Vector512<float> a, Vector512<float> b) => a / b;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> MultiplyAdd(Vector512<float> a, Vector512<float> b, Vector512<float> c) =>
-        Vector512.MultiplyAddEstimate(a, b, c);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Max(Vector512<float> a, Vector512<float> b) => Vector512.Max(a, b);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> Min(Vector512<float> a, Vector512<float> b) => Vector512.Min(a, b);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Vector512<float> value) => Simd256.Sum(value.GetLower() + value.GetUpper());
-}
-
-internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
-{
-    public static int Lanes => 8;
-
-    public static Vector256<float> Zero => Vector256<float>.Zero;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Broadcast(float value) => Vector256.Create(value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Load(float* source) => Vector256.Load(source);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> LoadBFloat16(ushort* source)
-    {
-        Vector128<ushort> bits = Vector128.Load(source);
-        return Vector256.Create(Vector128.WidenLower(bits), Vector128.WidenUpper(bits)).ShiftLeft16();
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Vector256<float> value, float* destination) => value.Store(destination);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Add(Vector256<float> a, Vector256<float> b) => a + b;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Subtract(Vector256<float> a, Vector256<float> b) => a - b;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Multiply(Vector256<float> a, Vector256<float> b) => a * b;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Divide(Vector256<float> a, Vector256<float> b) => a / b;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> MultiplyAdd(Vector256<float> a, Vector256<float> b, Vector256<float> c) =>
-        Vector256.MultiplyAddEstimate(a, b, c);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Max(Vector256<float> a, Vector256<float> b) => Vector256.Max(a, b);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> Min(Vector256<float> a, Vector256<float> b) => Vector256.Min(a, b);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Vector256<float> value) => Simd128.Sum(value.GetLower() + value.GetUpper());
-}
-
-internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
-{
-    public static int Lanes => 4;
-
-    public static Vector128<float> Zero => Vector128<float>.Zero;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Broadcast(float value) => Vector128.Create(value);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Load(float* source) => Vector128.Load(source);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> LoadBFloat16(ushort* source) =>
-        (Vector128.WidenLower(Vector64.Load(source).ToVector128Unsafe()) << 16).AsSingle();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Store(Vector128<float> value, float* destination) => value.Store(destination);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Add(Vector128<float> a, Vector128<float> b) => a + b;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Subtract(Vector128<float> a, Vector128<float> b) => a - b;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Multiply(Vector128<float> a, Vector128<float> b) => a * b;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Divide(Vector128<float> a, Vector128<float> b) => a / b;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> MultiplyAdd(Vector128<float> a, Vector128<float> b, Vector128<float> c) =>
-        Vector128.MultiplyAddEstimate(a, b, c);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Max(Vector128<float> a, Vector128<float> b) => Vector128.Max(a, b);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> Min(Vector128<float> a, Vector128<float> b) => Vector128.Min(a, b);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Sum(Vector128<float> value)
-    {
-        Vector128<float> pairs = value + Vector128.Shuffle(value, Vector128.Create(2, 3, 0, 1));
-        return pairs.ToScalar() + pairs.GetElement(1);
-    }
-}
-
-internal static class SimdWidening
-{
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector512<float> ShiftLeft16(this Vector512<uint> bits) => (bits << 16).AsSingle();
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector256<float> ShiftLeft16(this Vector256<uint> bits) => (bits << 16).AsSingle();
+    /// <summary>Stores the lanes as BF16, rounded to nearest, ties to even; NaN stays NaN.</summary>
+    static abstract void StoreBFloat16(TVector value, ushort* destination);
 }

@@ -1,0 +1,29 @@
+namespace Hadal.Numerics;
+
+/// <summary>The logistic function, which scores the experts of DeepSeek-V3's router (arXiv 2412.19437, section 2.1.2).</summary>
+public static unsafe class Sigmoid
+{
+    /// <summary>y = 1 / (1 + e^-x), elementwise. The backward pass is dx = dy y (1 - y), a part of the router's own.</summary>
+    /// <param name="pool">Computes blocks of elements.</param>
+    /// <param name="x">T x N.</param>
+    /// <param name="y">T x N, may be x.</param>
+    /// <exception cref="ArgumentException">A view is not F32 or the shapes differ.</exception>
+    public static void Forward(WorkerPool pool, Matrix x, Matrix y)
+    {
+        Shapes.Require(x, x.Rows, x.Columns);
+        Shapes.Require(y, x.Rows, x.Columns);
+        ElementKernels.Run(pool, x.Rows, x.Columns, default(Kernel), x, default, default, y);
+        GC.KeepAlive(x.Buffer);
+        GC.KeepAlive(y.Buffer);
+    }
+
+    private readonly struct Kernel : IElementKernel
+    {
+        public void Reference(in RowOperands row, nint i) => row.Y[i] = 1 / (1 + MathF.Exp(-row.A[i]));
+
+        public void Vector<TSimd, TVector>(in RowOperands row, nint i)
+            where TSimd : struct, ISimd<TVector>
+            where TVector : struct =>
+            TSimd.Store(VectorMath.Sigmoid<TSimd, TVector>(TSimd.Load(row.A + i)), row.Y + i);
+    }
+}
