@@ -1,0 +1,57 @@
+using System.Runtime.CompilerServices;
+
+namespace Hadal.Numerics;
+
+/// <summary>
+/// One factor of a product, seen as elements (i, k): i is its row or column of the result, k runs over the sum. Nt, Nn and Tn differ
+/// only in which of both is adjacent in memory, so one algorithm serves all three.
+/// </summary>
+internal readonly unsafe struct Factor
+{
+    private readonly byte* _data;
+    private readonly long _rowStride;
+
+    private Factor(byte* data, long rowStride, bool isBFloat16, bool isInnerAdjacent)
+    {
+        _data = data;
+        _rowStride = rowStride;
+        IsBFloat16 = isBFloat16;
+        IsInnerAdjacent = isInnerAdjacent;
+    }
+
+    /// <summary>Whether elements are BF16; otherwise F32.</summary>
+    public bool IsBFloat16 { get; }
+
+    /// <summary>Whether elements adjacent in k are adjacent in memory; otherwise those adjacent in i are.</summary>
+    public bool IsInnerAdjacent { get; }
+
+    /// <summary>Bytes from one row of the stored matrix to the next.</summary>
+    public long RowBytes => _rowStride * ElementBytes;
+
+    /// <summary>The first element, F32 or the bits of BF16.</summary>
+    public byte* Data => _data;
+
+    private int ElementBytes => IsBFloat16 ? sizeof(ushort) : sizeof(float);
+
+    /// <summary>A factor whose stored rows are i: k lies along the row.</summary>
+    public static Factor AlongRows(Matrix matrix) =>
+        new((byte*)matrix.Data, matrix.RowStride, matrix.ElementType == ElementType.BF16, isInnerAdjacent: true);
+
+    /// <summary>A factor whose stored rows are k: i lies along the row.</summary>
+    public static Factor DownColumns(Matrix matrix) =>
+        new((byte*)matrix.Data, matrix.RowStride, matrix.ElementType == ElementType.BF16, isInnerAdjacent: false);
+
+    /// <summary>The same factor with (<paramref name="i"/>, <paramref name="k"/>) as its first element.</summary>
+    public Factor From(long i, long k) =>
+        new(_data + OffsetBytes(i, k), _rowStride, IsBFloat16, IsInnerAdjacent);
+
+    /// <summary>Element (<paramref name="i"/>, <paramref name="k"/>), widened.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public float Element(long i, long k)
+    {
+        byte* element = _data + OffsetBytes(i, k);
+        return IsBFloat16 ? BitConverter.UInt32BitsToSingle((uint)*(ushort*)element << 16) : *(float*)element;
+    }
+
+    private long OffsetBytes(long i, long k) => (IsInnerAdjacent ? i * _rowStride + k : k * _rowStride + i) * ElementBytes;
+}

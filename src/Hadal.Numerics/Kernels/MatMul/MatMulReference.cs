@@ -1,0 +1,61 @@
+namespace Hadal.Numerics;
+
+/// <summary>
+/// The definition of a matrix product: each element is one chain of multiply-adds over k, ascending, from zero or from what c holds.
+/// Every other path gives these bits.
+/// </summary>
+internal static unsafe class MatMulReference
+{
+    /// <summary>c [M,N] = a [M,K] · b [N,K]ᵀ.</summary>
+    public static void Nt(Matrix a, Matrix b, Matrix c, bool accumulate)
+    {
+        for (int m = 0; m < c.Rows; m++)
+        {
+            Span<float> row = c.Row(m);
+            for (int n = 0; n < c.Columns; n++)
+            {
+                float sum = accumulate ? row[n] : 0;
+                for (int k = 0; k < a.Columns; k++) sum = float.MultiplyAddEstimate(Element(a, m, k), Element(b, n, k), sum);
+                row[n] = sum;
+            }
+        }
+    }
+
+    /// <summary>c [M,N] = a [M,K] · b [K,N].</summary>
+    public static void Nn(Matrix a, Matrix b, Matrix c, bool accumulate)
+    {
+        for (int m = 0; m < c.Rows; m++)
+        {
+            Span<float> row = c.Row(m);
+            for (int n = 0; n < c.Columns; n++)
+            {
+                float sum = accumulate ? row[n] : 0;
+                for (int k = 0; k < a.Columns; k++) sum = float.MultiplyAddEstimate(Element(a, m, k), Element(b, k, n), sum);
+                row[n] = sum;
+            }
+        }
+    }
+
+    /// <summary>c [M,N] = a [K,M]ᵀ · b [K,N].</summary>
+    public static void Tn(Matrix a, Matrix b, Matrix c, bool accumulate)
+    {
+        for (int m = 0; m < c.Rows; m++)
+        {
+            Span<float> row = c.Row(m);
+            for (int n = 0; n < c.Columns; n++)
+            {
+                float sum = accumulate ? row[n] : 0;
+                for (int k = 0; k < a.Rows; k++) sum = float.MultiplyAddEstimate(Element(a, k, m), Element(b, k, n), sum);
+                row[n] = sum;
+            }
+        }
+    }
+
+    private static float Element(Matrix matrix, int row, int column)
+    {
+        long index = row * matrix.RowStride + column;
+        return matrix.ElementType == ElementType.BF16
+            ? BitConverter.UInt32BitsToSingle((uint)((ushort*)matrix.Data)[index] << 16)
+            : ((float*)matrix.Data)[index];
+    }
+}

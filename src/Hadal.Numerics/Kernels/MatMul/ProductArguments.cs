@@ -1,0 +1,58 @@
+namespace Hadal.Numerics;
+
+/// <summary>The checks that all product faces share.</summary>
+internal static class ProductArguments
+{
+    /// <exception cref="ArgumentException">A factor is neither F32 nor BF16, or the result is not F32.</exception>
+    public static void CheckTypes(WorkerPool pool, Matrix a, Matrix b, Matrix c)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        CheckFactor(a, nameof(a));
+        CheckFactor(b, nameof(b));
+        if (c.ElementType != ElementType.F32)
+        {
+            throw new ArgumentException($"the result of a matrix product must be F32, found {c.ElementType}", nameof(c));
+        }
+    }
+
+    /// <exception cref="ArgumentException"><paramref name="fits"/> is false.</exception>
+    public static void CheckShapes(string product, Matrix a, Matrix b, Matrix c, bool fits, int? groups = null)
+    {
+        if (fits) return;
+        string count = groups is null ? "" : $"{groups} ";
+        throw new ArgumentException($"c = {count}{product} does not fit a {Shape(a)}, b {Shape(b)} and c {Shape(c)}");
+    }
+
+    /// <exception cref="ArgumentException">The offsets are no ascending cut of <paramref name="rows"/> rows.</exception>
+    public static void CheckOffsets(ReadOnlySpan<int> offsets, int rows)
+    {
+        if (offsets.Length == 0)
+        {
+            throw new ArgumentException("offsets must have one entry more than there are groups, found none", nameof(offsets));
+        }
+
+        if (offsets[0] != 0 || offsets[^1] != rows)
+        {
+            throw new ArgumentException($"offsets must go from 0 to {rows}, found {offsets[0]} to {offsets[^1]}", nameof(offsets));
+        }
+
+        for (int g = 1; g < offsets.Length; g++)
+        {
+            if (offsets[g] < offsets[g - 1])
+            {
+                throw new ArgumentException(
+                    $"offsets must ascend, found {offsets[g - 1]} before {offsets[g]} at group {g - 1}", nameof(offsets));
+            }
+        }
+    }
+
+    private static void CheckFactor(Matrix factor, string name)
+    {
+        if (factor.ElementType is not (ElementType.F32 or ElementType.BF16))
+        {
+            throw new ArgumentException($"a matrix product takes F32 or BF16 elements, found {factor.ElementType}", name);
+        }
+    }
+
+    private static string Shape(Matrix matrix) => $"[{matrix.Rows},{matrix.Columns}]";
+}

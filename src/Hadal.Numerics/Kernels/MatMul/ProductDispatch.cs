@@ -1,0 +1,39 @@
+using System.Runtime.Intrinsics;
+
+namespace Hadal.Numerics;
+
+/// <summary>Picks the register width of this processor and the way that suits the shape. All give the same bits.</summary>
+internal static unsafe class ProductDispatch
+{
+    // Rows from which sharing packed blocks between parts pays.
+    private const int BlockedRows = 96;
+
+    /// <summary>
+    /// Whether scalar loops are asked for, or are all there is: without vector registers the vector types are slower than scalars.
+    /// </summary>
+    public static bool UsesReference => KernelSelection.Current == KernelKind.Reference || KernelSelection.VectorBits == 0;
+
+    /// <summary>Computes one product.</summary>
+    public static void Run(WorkerPool pool, Product product)
+    {
+        if (Vector512.IsHardwareAccelerated) Run<Simd512, Vector512<float>>(pool, product);
+        else if (Vector256.IsHardwareAccelerated) Run<Simd256, Vector256<float>>(pool, product);
+        else Run<Simd128, Vector128<float>>(pool, product);
+    }
+
+    /// <summary>Computes all groups.</summary>
+    public static void Run(WorkerPool pool, ProductGroups groups)
+    {
+        if (Vector512.IsHardwareAccelerated) GroupedProduct<Simd512, Vector512<float>>.Run(pool, groups);
+        else if (Vector256.IsHardwareAccelerated) GroupedProduct<Simd256, Vector256<float>>.Run(pool, groups);
+        else GroupedProduct<Simd128, Vector128<float>>.Run(pool, groups);
+    }
+
+    internal static void Run<TSimd, TVector>(WorkerPool pool, Product product)
+        where TSimd : ISimd<TVector>
+        where TVector : struct
+    {
+        if (product.M >= BlockedRows && product.K > 0) BlockedProduct<TSimd, TVector>.Run(pool, product);
+        else GroupedProduct<TSimd, TVector>.Run(pool, new ProductGroups(product, 1, null, GroupAxis.Rows, 0));
+    }
+}

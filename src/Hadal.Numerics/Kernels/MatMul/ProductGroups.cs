@@ -1,0 +1,63 @@
+namespace Hadal.Numerics;
+
+/// <summary>One product c [M,N] (+)= sum over k of a(m,k) · b(n,k), k below K.</summary>
+internal readonly unsafe struct Product
+{
+    public required Factor A { get; init; }
+
+    public required Factor B { get; init; }
+
+    public required int M { get; init; }
+
+    public required int N { get; init; }
+
+    public required int K { get; init; }
+
+    /// <summary>First element of the result.</summary>
+    public required float* C { get; init; }
+
+    /// <summary>Floats from one row of the result to the next.</summary>
+    public required long CStride { get; init; }
+
+    /// <summary>Whether the sums start at what the result holds, not at zero.</summary>
+    public required bool Accumulate { get; init; }
+}
+
+/// <summary>What the offsets of a grouped product cut.</summary>
+internal enum GroupAxis
+{
+    /// <summary>Rows of a and c: every group has its own b.</summary>
+    Rows,
+
+    /// <summary>The range of k: every group has its own c.</summary>
+    Inner,
+}
+
+/// <summary>Products of one kind that are computed in one parallel region. A plain product is a single group.</summary>
+internal readonly unsafe struct ProductGroups(Product whole, int count, int* offsets, GroupAxis axis, long stackStride)
+{
+    /// <summary>Number of products.</summary>
+    public int Count => count;
+
+    /// <summary>Columns of each result.</summary>
+    public int Columns => whole.N;
+
+    /// <summary>Whether the products have all k of their rows adjacent in b.</summary>
+    public bool IsInnerAdjacent => whole.B.IsInnerAdjacent;
+
+    /// <summary>Product <paramref name="group"/>; the group's own matrix lies that many stack strides into its stack.</summary>
+    public Product Select(int group)
+    {
+        if (offsets == null) return whole;
+        int start = offsets[group];
+        int length = offsets[group + 1] - start;
+        long stacked = group * stackStride;
+        if (axis == GroupAxis.Inner)
+        {
+            return whole with { A = whole.A.From(0, start), B = whole.B.From(0, start), K = length, C = whole.C + stacked * whole.CStride };
+        }
+
+        Factor b = whole.B.IsInnerAdjacent ? whole.B.From(stacked, 0) : whole.B.From(0, stacked);
+        return whole with { A = whole.A.From(start, 0), B = b, M = length, C = whole.C + start * whole.CStride };
+    }
+}
