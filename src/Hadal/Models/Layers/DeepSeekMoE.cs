@@ -1,0 +1,62 @@
+using Hadal.Autograd;
+
+namespace Hadal.Models;
+
+/// <summary>
+/// DeepSeekMoE: shared experts that every token passes, and routed experts of which each token takes TopK. DeepSeek-V2 (2405.04434)
+/// eqs. 20-22, DeepSeek-V3 (2412.19437) eqs. 12-16. The balance losses and the update of the correction bias belong to training.
+/// </summary>
+public sealed class DeepSeekMoE : IFeedForward
+{
+    private readonly RoutingRule _rule;
+
+    internal DeepSeekMoE(ParameterScope scope, DeepSeekConfig config)
+    {
+        _rule = config.Routing;
+        (int experts, int hidden, int width) = (config.NRoutedExperts, config.HiddenSize, config.MoeIntermediateSize);
+        ParameterScope router = scope.In("gate"), routed = scope.In("experts");
+        Router = router.Declare("weight", new Shape(experts, hidden), ParameterKind.Router);
+        RoutingBias = _rule.Selection == ExpertSelection.NoAuxiliaryLoss
+            ? router.Declare("e_score_correction_bias", new Shape(experts), ParameterKind.RoutingBias)
+            : null;
+        Gate = routed.Declare("gate_proj.weight", new Shape(experts, width, hidden), ParameterKind.Experts);
+        Up = routed.Declare("up_proj.weight", new Shape(experts, width, hidden), ParameterKind.Experts);
+        Down = routed.Declare("down_proj.weight", new Shape(experts, hidden, width), ParameterKind.Experts);
+        SharedExperts = config.NSharedExperts > 0
+            ? new SwiGluFeedForward(scope.In("shared_experts"), hidden, config.NSharedExperts * width)
+            : null;
+    }
+
+    /// <summary>e_i: the centroids that tokens are compared with, [experts, hidden].</summary>
+    public Parameter Router { get; }
+
+    /// <summary>b_i: decides which experts are chosen, never how much they count, [experts].</summary>
+    public Parameter? RoutingBias { get; }
+
+    /// <summary>Gate projections of the routed experts, [experts, width, hidden].</summary>
+    public Parameter Gate { get; }
+
+    /// <summary>Up projections of the routed experts, [experts, width, hidden].</summary>
+    public Parameter Up { get; }
+
+    /// <summary>Down projections of the routed experts, [experts, hidden, width].</summary>
+    public Parameter Down { get; }
+
+    /// <summary>All shared experts as one feed-forward of their joint width.</summary>
+    public SwiGluFeedForward? SharedExperts { get; }
+
+    /// <inheritdoc/>
+    public Tensor Forward(Graph g, Tensor x, ForwardPass pass, string name)
+    {
+        Tensor affinity = g.Linear(x, Router.Value);                                             // [tokens, experts]
+        Routes routes = g.RouteToExperts(affinity, RoutingBias is null ? [] : RoutingBias.Value.Span, _rule); // [tokens, TopK]
+        if (pass.Probe is { } probe)
+        {
+            probe($"{name}.topk_indices", routes.Experts);
+            probe($"{name}.topk_weights", routes.Weights);
+        }
+
+        Tensor y = g.RoutedExperts(x, routes, new ExpertWeights(Gate.Value, Up.Value, Down.Value)); // [tokens, hidden]
+        return SharedExperts is null ? y : g.Add(y, SharedExperts.Forward(g, x));
+    }
+}

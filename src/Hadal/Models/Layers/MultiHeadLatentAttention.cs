@@ -1,0 +1,160 @@
+using Hadal.Autograd;
+using Hadal.Numerics;
+
+namespace Hadal.Models;
+
+/// <summary>
+/// Multi-head latent attention. DeepSeek-V2 (2405.04434) eqs. 9-19 and 37-47; V3 keeps it unchanged.
+/// T new tokens, S = cached + T, H heads, R = kv_lora_rank, P = qk_rope_head_dim, N = qk_nope_head_dim, V = v_head_dim.
+/// Cached per token: c_kv [R], already normalised, and k_pe [P], already rotated. Nothing else; that is the point.
+/// </summary>
+public sealed class MultiHeadLatentAttention : IAttention
+{
+    // The latents' norms take no ε from config.json: the reference code builds them with its default.
+    private const float LatentNormEps = 1e-6f;
+
+    private readonly DeepSeekConfig _config;
+    private readonly float _scale;
+    private readonly int _layer;
+
+    internal MultiHeadLatentAttention(ParameterScope scope, DeepSeekConfig config, int layer)
+    {
+        (int hidden, int heads) = (config.HiddenSize, config.NumAttentionHeads);
+        if (config.QLoraRank is { } rank)
+        {
+            QueryDown = scope.Projection("q_a_proj", hidden, rank, config.AttentionBias);
+            QueryNorm = scope.Norm("q_a_layernorm", rank);
+            QueryUp = scope.Projection("q_b_proj", rank, heads * config.QkHeadDim);
+        }
+        else
+        {
+            QueryUp = scope.Projection("q_proj", hidden, heads * config.QkHeadDim);
+        }
+
+        LatentDown = scope.Projection("kv_a_proj_with_mqa", hidden, config.KvLoraRank + config.QkRopeHeadDim, config.AttentionBias);
+        LatentNorm = scope.Norm("kv_a_layernorm", config.KvLoraRank);
+        LatentUp = scope.Projection("kv_b_proj", config.KvLoraRank, heads * (config.QkNopeHeadDim + config.VHeadDim));
+        Output = scope.Projection("o_proj", heads * config.VHeadDim, hidden, config.AttentionBias);
+        _config = config;
+        _scale = (float)(RotaryFrequencies.SoftmaxScaleFactor(config.Rope) / Math.Sqrt(config.QkHeadDim));
+        _layer = layer;
+    }
+
+    /// <summary>W^DQ: hidden to q_lora_rank, if queries are compressed.</summary>
+    public Projection? QueryDown { get; }
+
+    /// <summary>The norm of the compressed query.</summary>
+    public Parameter? QueryNorm { get; }
+
+    /// <summary>W^UQ and W^QR in one: to H heads of N + P.</summary>
+    public Projection QueryUp { get; }
+
+    /// <summary>W^DKV and W^KR in one: hidden to R + P.</summary>
+    public Projection LatentDown { get; }
+
+    /// <summary>The norm of the latent.</summary>
+    public Parameter LatentNorm { get; }
+
+    /// <summary>W^UK and W^UV, head by head: R to H heads of N + V.</summary>
+    public Projection LatentUp { get; }
+
+    /// <summary>W^O: H heads of V to hidden.</summary>
+    public Projection Output { get; }
+
+    /// <inheritdoc/>
+    public Tensor Forward(Graph g, Tensor x, ForwardPass pass)
+    {
+        (int heads, int r, int p) = (_config.NumAttentionHeads, _config.KvLoraRank, _config.QkRopeHeadDim);
+        Tensor compressed = QueryDown is null ? x : g.RmsNorm(QueryDown.Forward(g, x), QueryNorm!.Value, LatentNormEps); // [T, q_lora_rank]
+        Tensor q = QueryUp.Forward(g, compressed);                                          // [T, H, N + P]
+        q = g.Rotary(q, heads, _config.QkNopeHeadDim, pass.Angles);                         // [T, H, N + P]
+
+        Tensor down = LatentDown.Forward(g, x);                                             // [T, R + P]
+        Tensor latent = g.RmsNorm(g.Columns(down, 0, r), LatentNorm.Value, LatentNormEps);  // c_kv [T, R]
+        Tensor rotaryKey = g.Rotary(g.Columns(down, r, p), 1, 0, pass.Angles);              // k_pe [T, P]
+
+        Tensor attended = pass.Form == MlaForm.Expanded
+            ? AttendExpanded(g, q, latent, rotaryKey, pass)
+            : AttendAbsorbed(g, q, latent, rotaryKey, pass);                                // [T, H, V]
+        return Output.Forward(g, attended);                                                 // [T, hidden]
+    }
+
+    private Tensor AttendExpanded(Graph g, Tensor q, Tensor latent, Tensor rotaryKey, ForwardPass pass)
+    {
+        TokenBatch batch = pass.Batch;
+        AttentionShape shape = new(_config.NumAttentionHeads, _config.NumAttentionHeads, _config.QkHeadDim, _config.VHeadDim, _scale);
+        if (batch.Caches.Count == 0)
+        {
+            (Tensor keys, Tensor values) = Expand(g, latent, rotaryKey);                    // [T, H, N + P], [T, H, V]
+            return g.Attention(shape, q, keys, values, batch.SequenceArray);
+        }
+
+        AttentionSequence[] sequences = pass.KeysAndValues;
+        for (int s = 0; s < sequences.Length; s++)
+        {
+            Matrix cached = Store(g, latent, rotaryKey, batch, s);                          // [S, R + P]
+            Tensor c = g.Allocate(new Shape(cached.Rows, _config.KvLoraRank)), pe = g.Allocate(new Shape(cached.Rows, _config.QkRopeHeadDim));
+            Elementwise.Copy(g.Workers, cached.ColumnRange(0, c.Shape.Last), c.AsMatrix());
+            Elementwise.Copy(g.Workers, cached.ColumnRange(c.Shape.Last, pe.Shape.Last), pe.AsMatrix());
+            (Tensor keys, Tensor values) = Expand(g, c, pe);                                // [S, H, N + P], [S, H, V]
+            sequences[s] = new AttentionSequence(batch.Sequences[s].Start, batch.Sequences[s].Count, keys.AsMatrix(), values.AsMatrix());
+        }
+
+        return g.Attention(shape, q, sequences);
+    }
+
+    private (Tensor Keys, Tensor Values) Expand(Graph g, Tensor latent, Tensor rotaryKey) =>
+        g.LatentKeys(LatentUp.Forward(g, latent), rotaryKey, _config.NumAttentionHeads, _config.VHeadDim);
+
+    // q · (W^UK c) = (q W^UK) · c, and Σ p (W^UV c) = W^UV (Σ p c): all heads attend to the same latent rows, which are keys (all R + P
+    // lanes) and values (the first R) at once. S never meets H · V.
+    private Tensor AttendAbsorbed(Graph g, Tensor q, Tensor latent, Tensor rotaryKey, ForwardPass pass)
+    {
+        TokenBatch batch = pass.Batch;
+        (int heads, int r, int p, int n, int v) = (
+            _config.NumAttentionHeads, _config.KvLoraRank, _config.QkRopeHeadDim, _config.QkNopeHeadDim, _config.VHeadDim);
+        AttentionSequence[] sequences = pass.KeysAndValues;
+        Tensor? rows = batch.Caches.Count == 0 ? g.Concatenate(latent, rotaryKey) : null;   // [T, R + P]
+        for (int s = 0; s < sequences.Length; s++)
+        {
+            SequenceRows sequence = batch.Sequences[s];
+            Matrix keys = rows is null ? Store(g, latent, rotaryKey, batch, s) : rows.AsMatrix().RowRange(sequence.Start, sequence.Count);
+            sequences[s] = new AttentionSequence(sequence.Start, sequence.Count, keys, keys.ColumnRange(0, r));
+        }
+
+        Tensor absorbed = g.Allocate(new Shape(q.Shape.Rows, heads * (r + p)));             // [T, H, R + P]
+        HeadBlocks.Copy(g.Workers, new(q.AsMatrix(), n + p, n), new(absorbed.AsMatrix(), r + p, r), heads, p);
+        AbsorbKeys intoQuery = new(g.Workers, q.AsMatrix(), LatentUp.Weight.Value.AsMatrix(), absorbed.AsMatrix(), n, p, v, r);
+        g.Workers.Run(ref intoQuery, heads);
+
+        Tensor mixed = g.Attention(new AttentionShape(heads, 1, r + p, r, _scale), absorbed, sequences); // [T, H, R]
+        Tensor values = g.Allocate(new Shape(q.Shape.Rows, heads * v));                     // [T, H, V]
+        ExpandValues fromLatent = new(g.Workers, mixed.AsMatrix(), LatentUp.Weight.Value.AsMatrix(), values.AsMatrix(), n, v, r);
+        g.Workers.Run(ref fromLatent, heads);
+        return values;
+    }
+
+    // Appends the new latents of sequence s to its cache; returns all rows so far, [S, R + P].
+    private Matrix Store(Graph g, Tensor latent, Tensor rotaryKey, TokenBatch batch, int s)
+    {
+        (int start, int count) = (batch.Sequences[s].Start, batch.Sequences[s].Count);
+        Matrix rows = batch.Caches[s].Rows(_layer, count), added = rows.RowRange(rows.Rows - count, count);
+        Elementwise.Copy(g.Workers, latent.AsMatrix().RowRange(start, count), added.ColumnRange(0, _config.KvLoraRank));
+        Elementwise.Copy(g.Workers, rotaryKey.AsMatrix().RowRange(start, count), added.ColumnRange(_config.KvLoraRank, _config.QkRopeHeadDim));
+        return rows;
+    }
+
+    // Head h: absorbed [T, R] = q [T, N] · W^UK_h [N, R].
+    private readonly struct AbsorbKeys(WorkerPool workers, Matrix q, Matrix up, Matrix absorbed, int n, int p, int v, int r) : IParallelJob
+    {
+        public void Execute(int h) => MatMul.Nn(
+            workers, q.ColumnRange(h * (n + p), n), up.RowRange(h * (n + v), n), absorbed.ColumnRange(h * (r + p), r));
+    }
+
+    // Head h: value [T, V] = mixed latent [T, R] · W^UV_hᵀ, W^UV_h [V, R].
+    private readonly struct ExpandValues(WorkerPool workers, Matrix mixed, Matrix up, Matrix values, int n, int v, int r) : IParallelJob
+    {
+        public void Execute(int h) => MatMul.Nt(
+            workers, mixed.ColumnRange(h * r, r), up.RowRange(h * (n + v) + n, v), values.ColumnRange(h * v, v));
+    }
+}

@@ -1,0 +1,119 @@
+using Hadal.Autograd;
+using Hadal.Numerics;
+
+namespace Hadal.Models;
+
+/// <summary>What a parameter is for: decides its element type, how it is initialised and what trains it.</summary>
+public enum ParameterKind
+{
+    /// <summary>The weight of a linear layer, [outputs, inputs].</summary>
+    Projection,
+
+    /// <summary>The weights of a layer's routed experts, stacked: [experts, outputs, inputs].</summary>
+    Experts,
+
+    /// <summary>The token embedding, [vocabulary, hidden].</summary>
+    Embedding,
+
+    /// <summary>The output head, [vocabulary, hidden].</summary>
+    Head,
+
+    /// <summary>The router of a layer, [experts, hidden].</summary>
+    Router,
+
+    /// <summary>The factors of a normalisation.</summary>
+    Norm,
+
+    /// <summary>Added to the outputs of a linear layer.</summary>
+    Bias,
+
+    /// <summary>The correction bias of routing: steered by load, not by gradients.</summary>
+    RoutingBias,
+}
+
+/// <summary>A named array of a model. It knows its shape before it has memory, so a model can be described without being loaded.</summary>
+public sealed class Parameter
+{
+    private Tensor? _value;
+
+    internal Parameter(string name, Shape shape, ParameterKind kind)
+    {
+        Name = name;
+        Shape = shape;
+        Kind = kind;
+    }
+
+    /// <summary>Hugging Face's name of the tensor; for stacked experts without the number of the expert.</summary>
+    public string Name { get; }
+
+    /// <summary>Lengths of the dimensions.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>What it is for.</summary>
+    public ParameterKind Kind { get; }
+
+    /// <summary>Number of elements; right even where memory could never hold them.</summary>
+    public long Count => Shape.Count;
+
+    /// <summary>Whether the parameter has memory.</summary>
+    public bool IsLoaded => _value is not null;
+
+    /// <summary>The array.</summary>
+    /// <exception cref="InvalidOperationException">The model was described but not loaded or initialised.</exception>
+    public Tensor Value => _value ?? throw new InvalidOperationException($"parameter {Name} has no memory yet: load or initialise the model first");
+
+    /// <summary>Whether gradients train it.</summary>
+    public bool IsTrainable => Kind != ParameterKind.RoutingBias;
+
+    /// <summary>Whether it may be stored in fewer bits; norms, biases and correction biases always stay F32.</summary>
+    public bool IsMatrix => Kind is not (ParameterKind.Norm or ParameterKind.Bias or ParameterKind.RoutingBias);
+
+    /// <summary>Gives the parameter its array and takes ownership of it.</summary>
+    /// <exception cref="ArgumentException">The shape differs, or the element type is not one that kernels compute with.</exception>
+    public void Assign(Tensor value)
+    {
+        ArgumentNullException.ThrowIfNull(value);
+        bool typeFits = value.ElementType == ElementType.F32 || (IsMatrix && value.ElementType == ElementType.BF16);
+        if (value.Shape != Shape || !typeFits)
+        {
+            throw new ArgumentException($"parameter {Name} is {Shape}, found {value.Shape} of {value.ElementType}", nameof(value));
+        }
+
+        if (!ReferenceEquals(_value, value)) _value?.Dispose();
+        _value = value;
+    }
+
+    internal void Free()
+    {
+        _value?.Dispose();
+        _value = null;
+    }
+}
+
+/// <summary>Where a layer declares its parameters: a list, and the prefix of names.</summary>
+internal readonly struct ParameterScope(List<Parameter> parameters, string prefix)
+{
+    public ParameterScope In(string name) => new(parameters, $"{prefix}{name}.");
+
+    public Parameter Declare(string name, Shape shape, ParameterKind kind)
+    {
+        Parameter parameter = new(prefix + name, shape, kind);
+        parameters.Add(parameter);
+        return parameter;
+    }
+
+    public Parameter Norm(string name, int length) => Declare(name + ".weight", new Shape(length), ParameterKind.Norm);
+
+    public Projection Projection(string name, int inputs, int outputs, bool bias = false) => new(
+        Declare(name + ".weight", new Shape(outputs, inputs), ParameterKind.Projection),
+        bias ? Declare(name + ".bias", new Shape(outputs), ParameterKind.Bias) : null);
+}
+
+/// <summary>A linear layer: y = x Wᵀ + b.</summary>
+/// <param name="Weight">[outputs, inputs].</param>
+/// <param name="Bias">[outputs], or none.</param>
+public sealed record Projection(Parameter Weight, Parameter? Bias)
+{
+    /// <summary>Applies the layer to every row.</summary>
+    public Tensor Forward(Graph g, Tensor x) => g.Linear(x, Weight.Value, Bias?.Value); // [tokens, outputs]
+}

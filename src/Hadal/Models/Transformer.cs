@@ -1,0 +1,177 @@
+using Hadal.Autograd;
+using Hadal.Numerics;
+
+namespace Hadal.Models;
+
+/// <summary>
+/// A language model: DeepSeek V2 or V3, Qwen2 or Llama. The same code trains, evaluates and decodes; whether it records is the graph's
+/// business and whether it caches is the batch's. Weights are only read by a forward pass, so many sessions can share a model.
+/// </summary>
+public sealed class Transformer : IDisposable
+{
+    private readonly List<Parameter> _parameters = [];
+    private readonly float[] _inverseFrequencies;
+    private readonly float _amplitude;
+    private readonly RotaryLayout _layout;
+
+    /// <summary>Describes the model; its parameters get memory when they are loaded or initialised.</summary>
+    public Transformer(ModelConfig config)
+    {
+        ArgumentNullException.ThrowIfNull(config);
+        Config = config;
+        ParameterScope root = new(_parameters, ""), model = root.In("model"), layers = model.In("layers");
+        Shape table = new(config.VocabSize, config.HiddenSize);
+        Embedding = model.Declare("embed_tokens.weight", table, ParameterKind.Embedding);
+        Layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(l => new TransformerLayer(layers.In($"{l}"), config, l, $"layers.{l}"))];
+        FinalNorm = model.Norm("norm", config.HiddenSize);
+        Head = config.TieWordEmbeddings ? Embedding : root.Declare("lm_head.weight", table, ParameterKind.Head);
+        MainParameterCount = _parameters.Count;
+        if (config is DeepSeekConfig deepSeek)
+        {
+            // In checkpoints the modules follow the last layer, as layers num_hidden_layers, num_hidden_layers + 1, ...
+            Modules = [.. Enumerable.Range(0, deepSeek.NumNextnPredictLayers).Select(k => new MultiTokenPrediction(
+                layers.In($"{config.NumHiddenLayers + k}"), deepSeek, config.NumHiddenLayers + k, k == 0 ? "mtp" : $"mtp.{k}"))];
+        }
+
+        (int dim, _layout) = config switch
+        {
+            DeepSeekConfig d => (d.QkRopeHeadDim, d.RopeInterleave ? RotaryLayout.Interleaved : RotaryLayout.HalfSplit),
+            _ => (((DenseConfig)config).HeadDim, RotaryLayout.HalfSplit),
+        };
+        _inverseFrequencies = RotaryFrequencies.Inverse(config.Rope, dim);
+        _amplitude = RotaryFrequencies.Amplitude(config.Rope);
+    }
+
+    /// <summary>What config.json says.</summary>
+    public ModelConfig Config { get; }
+
+    /// <summary>Token embedding, [vocabulary, hidden].</summary>
+    public Parameter Embedding { get; }
+
+    /// <summary>The layers in order.</summary>
+    public IReadOnlyList<TransformerLayer> Layers { get; }
+
+    /// <summary>The norm after the last layer.</summary>
+    public Parameter FinalNorm { get; }
+
+    /// <summary>Output head, [vocabulary, hidden]; the embedding itself where the two are tied.</summary>
+    public Parameter Head { get; }
+
+    /// <summary>Multi-token-prediction modules, nearest first.</summary>
+    public IReadOnlyList<MultiTokenPrediction> Modules { get; } = [];
+
+    /// <summary>All parameters in the order of the forward pass, each once.</summary>
+    public IReadOnlyList<Parameter> Parameters => _parameters;
+
+    /// <summary>How many of <see cref="Parameters"/>, from the first, are the main model's rather than the modules'.</summary>
+    internal int MainParameterCount { get; }
+
+    /// <summary>Computes the hidden states of a batch; its caches take the new tokens in.</summary>
+    /// <param name="g">The graph.</param>
+    /// <param name="batch">The tokens.</param>
+    /// <param name="form">Form of latent attention; by default expanded without caches and absorbed with them.</param>
+    /// <param name="probe">Sees intermediate results.</param>
+    /// <returns>[tokens, hidden], after the last norm.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A token id is not in the vocabulary.</exception>
+    public Tensor Forward(Graph g, TokenBatch batch, MlaForm? form = null, ForwardProbe? probe = null)
+    {
+        ArgumentNullException.ThrowIfNull(g);
+        ArgumentNullException.ThrowIfNull(batch);
+        for (int s = 0; s < batch.Caches.Count; s++) batch.Caches[s].Reserve(batch.Sequences[s].Count);
+        ForwardPass pass = Begin(g, batch, form ?? (batch.Caches.Count == 0 ? MlaForm.Expanded : MlaForm.Absorbed), probe);
+
+        Tensor x = g.Rows(Embedding.Value, batch.IdArray); // [tokens, hidden]
+        probe?.Invoke("hidden_states.0", x);
+        for (int l = 0; l < Layers.Count; l++)
+        {
+            x = Layers[l].Forward(g, x, pass);             // [tokens, hidden]
+            probe?.Invoke($"hidden_states.{l + 1}", x);
+        }
+
+        x = g.RmsNorm(x, FinalNorm.Value, Config.RmsNormEps);
+        probe?.Invoke("final_norm", x);
+        for (int s = 0; s < batch.Caches.Count; s++) batch.Caches[s].Advance(batch.Sequences[s].Count);
+        return x;
+    }
+
+    /// <summary>Scores of every token id after each hidden state.</summary>
+    /// <param name="g">The graph.</param>
+    /// <param name="hidden">[rows, hidden], normed; pick the rows that matter first, with <see cref="RowsOperation.Rows"/>.</param>
+    /// <returns>[rows, vocabulary].</returns>
+    public Tensor Logits(Graph g, Tensor hidden) => g.Linear(hidden, Head.Value);
+
+    /// <summary>
+    /// The prediction of the multi-token-prediction modules: at depth k position i of a sequence predicts token i + k + 1.
+    /// </summary>
+    /// <param name="g">The graph.</param>
+    /// <param name="hidden">The result of <see cref="Forward"/> on the same batch.</param>
+    /// <param name="batch">Whole sequences, nothing cached, each longer than the number of modules.</param>
+    /// <param name="probe">Sees intermediate results.</param>
+    /// <returns>
+    /// For each depth k = 1, 2, ... the normed hidden states, [rows, hidden], to be given to <see cref="Logits"/>, and the tokens
+    /// they belong to: of a sequence of n tokens the first n - k.
+    /// </returns>
+    public IReadOnlyList<(Tensor Hidden, TokenBatch Tokens)> PredictFurther(Graph g, Tensor hidden, TokenBatch batch, ForwardProbe? probe = null)
+    {
+        ArgumentNullException.ThrowIfNull(g);
+        ArgumentNullException.ThrowIfNull(batch);
+        if (batch.Caches.Count > 0 || batch.Sequences.Any(s => s.Count <= Modules.Count))
+        {
+            throw new ArgumentException($"{Modules.Count} prediction modules need uncached sequences of more tokens than that", nameof(batch));
+        }
+
+        List<(Tensor, TokenBatch)> depths = [];
+        TokenBatch previous = batch;
+        foreach (MultiTokenPrediction module in Modules)
+        {
+            // Row i of this depth: the previous depth's state at i, and the token at i + depth.
+            int depth = depths.Count + 1;
+            TokenBatch tokens = TokenBatch.Of([.. previous.Sequences.Select(s => previous.IdArray[s.Start..(s.Start + s.Count - 1)])]);
+            int[] states = [.. previous.Sequences.SelectMany(s => Enumerable.Range(s.Start, s.Count - 1))];
+            int[] next = [.. batch.Sequences.SelectMany(s => batch.IdArray[(s.Start + depth)..(s.Start + s.Count)])];
+            ForwardPass pass = Begin(g, tokens, MlaForm.Expanded, probe);
+            (hidden, Tensor normed) = module.Forward(g, g.Rows(hidden, states), g.Rows(Embedding.Value, next), pass);
+            probe?.Invoke(depth == 1 ? "mtp.hidden" : $"mtp.{depth - 1}.hidden", hidden);
+            depths.Add((normed, tokens));
+            previous = tokens;
+        }
+
+        return depths;
+    }
+
+    /// <summary>Gives every parameter fresh memory: matrices normal with the configured deviation, norms 1, biases 0.</summary>
+    /// <param name="seed">The same seed gives the same weights.</param>
+    public void Initialise(int seed)
+    {
+        Random random = new(seed);
+        foreach (Parameter parameter in _parameters)
+        {
+            Tensor value = Tensor.Create(parameter.Shape, requiresGradient: parameter.IsTrainable);
+            if (parameter.Kind == ParameterKind.Norm) value.Span.Fill(1);
+            else if (parameter.IsMatrix) FillNormal(value.AsMatrix(), Config.InitializerRange, random);
+            parameter.Assign(value);
+        }
+    }
+
+    /// <summary>Frees the memory of all parameters.</summary>
+    public void Dispose()
+    {
+        foreach (Parameter parameter in _parameters) parameter.Free();
+    }
+
+    private ForwardPass Begin(Graph g, TokenBatch batch, MlaForm form, ForwardProbe? probe) =>
+        ForwardPass.Begin(g, batch, _inverseFrequencies, _amplitude, _layout, form, probe);
+
+    // Box and Muller 1958.
+    private static void FillNormal(Matrix values, float deviation, Random random)
+    {
+        for (int r = 0; r < values.Rows; r++)
+        {
+            foreach (ref float value in values.Row(r))
+            {
+                double radius = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble()));
+                value = (float)(deviation * radius * Math.Cos(2 * Math.PI * random.NextDouble()));
+            }
+        }
+    }
+}
