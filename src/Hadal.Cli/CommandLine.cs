@@ -1,0 +1,67 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Hadal.Checkpoints;
+using Hadal.Cli.Commands;
+using Hadal.Models;
+using Hadal.Numerics;
+using Hadal.Tokenization;
+
+namespace Hadal.Cli;
+
+/// <summary>The `hadal` command: exit code 0 when it worked, 1 when it failed, 2 when it was called wrongly.</summary>
+internal static class CommandLine
+{
+    public const int Ok = 0, Failed = 1, BadUsage = 2;
+
+    public static int Run(string[] args)
+    {
+        RootCommand root = new("DeepSeek's recipe on the computer you already have.")
+        {
+            InfoCommand.Create(),
+            ParityCommand.Create(),
+            BenchCommand.Create(),
+            TokenizeCommand.Create(),
+            GenerateCommand.Create(),
+        };
+        if (args.Length == 0)
+        {
+            root.Parse("--help").Invoke();
+            return BadUsage;
+        }
+
+        ParseResult parsed = root.Parse(args);
+        IEnumerable<string> unknown = UnknownOptions(parsed).Select(option => $"Unrecognized option '{option}'.");
+        string[] errors = [.. parsed.Errors.Select(error => error.Message), .. unknown];
+        if (errors.Length > 0)
+        {
+            PrintError($"{string.Join(' ', errors)} See 'hadal {Verb(parsed)}--help'.");
+            return BadUsage;
+        }
+
+        try
+        {
+            _ = KernelSelection.Current;
+            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (Exception e) when (IsUsersMistake(e))
+        {
+            PrintError(e.Message);
+            return Failed;
+        }
+    }
+
+    // What a wrong file, folder or setting can cause; anything else is a defect of ours and deserves its stack trace.
+    private static bool IsUsersMistake(Exception e) => e is
+        CheckpointException or ConfigurationException or TokenizerException or FormatException or IOException or UnauthorizedAccessException or OutOfMemoryException;
+
+    // The parser takes an option that it doesn't know for an argument where one fits; after "--" it may be one.
+    private static IEnumerable<string> UnknownOptions(ParseResult parsed) => parsed.Tokens.Any(token => token.Type == TokenType.DoubleDash)
+        ? []
+        : parsed.CommandResult.Children.OfType<ArgumentResult>().SelectMany(argument => argument.Tokens)
+            .Select(token => token.Value).Where(value => value.Length > 1 && value.StartsWith('-'));
+
+    // One line, whatever a path or a file put into the message.
+    private static void PrintError(string message) => Console.Error.WriteLine($"hadal: {PlainText.OneLine(message)}");
+
+    private static string Verb(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
+}

@@ -1,0 +1,77 @@
+using System.CommandLine;
+using System.Globalization;
+using Hadal.Cli.Bench;
+using Hadal.Numerics;
+
+namespace Hadal.Cli.Commands;
+
+/// <summary>`hadal bench`: how close kernels come to what this machine can do, both measured in one run.</summary>
+internal static class BenchCommand
+{
+    public static Command Create()
+    {
+        Option<int> rounds = new("--rounds") { Description = "Rounds; the best counts.", DefaultValueFactory = _ => 5, Recursive = true };
+        rounds.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() < 1) result.AddError("--rounds takes a number from 1 on.");
+        });
+        Option<int> threads = new("--threads") { Description = "Worker threads; 0 takes one for each processor." };
+        threads.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() < 0) result.AddError("--threads takes a number from 0 on.");
+        });
+        Option<bool> json = JsonOutput.Option();
+        json.Recursive = true;
+        Command command = new("bench", "Measure kernels beside the ceilings of this machine, in one run.")
+        {
+            rounds, threads, json, CreateTokenizer(rounds, json),
+        };
+        command.SetAction(parsed => Run(parsed.GetValue(rounds), parsed.GetValue(threads), parsed.GetValue(json)));
+        return command;
+    }
+
+    private static Command CreateTokenizer(Option<int> rounds, Option<bool> json)
+    {
+        Argument<string> model = new("model") { Description = "Folder of a model, tokenizer.json, .tiktoken or .gguf file." };
+        Option<string[]> text = new("--text") { Description = "Files of text.", Required = true, AllowMultipleArgumentsPerToken = true };
+        Command command = new("tokenizer", "Measure how fast a tokenizer encodes and decodes text on one thread.") { model, text };
+        command.SetAction(parsed => RunTokenizer(parsed.GetRequiredValue(model), parsed.GetRequiredValue(text), parsed.GetValue(rounds), parsed.GetValue(json)));
+        return command;
+    }
+
+    private static int RunTokenizer(string model, string[] texts, int rounds, bool json)
+    {
+        TokenizerBenchRow[] rows = [.. texts.Select(text => TokenizerBench.Run(model, text, rounds))];
+        if (json) JsonOutput.Write(new { Tokenizer = rows });
+        else
+        {
+            foreach (TokenizerBenchRow row in rows)
+            {
+                Print($"{row.Text,-30} {row.Bytes / 1e6,7:F2} MB, {row.BytesPerToken:F2} bytes a token: encode {row.Encode:F1} MB/s (first pass {row.EncodeCold:F1}), decode {row.Decode:F1} MB/s");
+            }
+        }
+
+        return CommandLine.Ok;
+    }
+
+    private static int Run(int rounds, int threads, bool json)
+    {
+        using WorkerPool workers = new(threads);
+        using KernelBench bench = new(workers, rounds, TimeSpan.FromMilliseconds(150));
+        IReadOnlyList<BenchRow> rows = bench.Run((done, all) => Console.Error.WriteLine($"round {done} of {all}"));
+        (double gigaflops, double gigabytes) = bench.Ceilings;
+        if (json)
+        {
+            JsonOutput.Write(new { Threads = workers.Count, KernelSelection.VectorBits, FmaGigaflops = gigaflops, ReadGigabytesPerSecond = gigabytes, Kernels = rows });
+            return CommandLine.Ok;
+        }
+
+        Print($"{workers.Count} threads, {KernelSelection.VectorBits}-bit vectors, best of {rounds} rounds");
+        Print($"{"register FMAs",-58} {gigaflops,9:F1} GFLOP/s");
+        Print($"{"reading memory",-58} {gigabytes,9:F1} GB/s");
+        foreach (BenchRow row in rows) Print($"{row.Kernel,-58} {row.Rate,9:F1} {row.Unit,-8} {row.Share,7:P1} of the ceiling (median {row.Median:F1})");
+        return CommandLine.Ok;
+    }
+
+    private static void Print(FormattableString line) => Console.Out.WriteLine(line.ToString(CultureInfo.InvariantCulture));
+}

@@ -1,0 +1,40 @@
+using System.Diagnostics;
+
+namespace Hadal.Tests.Cli;
+
+/// <summary>What a run of the built `hadal` program left: its exit code and its two outputs.</summary>
+internal sealed record HadalProcess(int ExitCode, string Output, string Error)
+{
+    /// <summary>Runs the program in a process of its own.</summary>
+    public static HadalProcess Run(params string[] arguments) => Run([], arguments);
+
+    /// <summary>Runs the program with environment variables.</summary>
+    public static HadalProcess Run((string Name, string Value)[] environment, params string[] arguments)
+    {
+        ProcessStartInfo start = new(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "Hadal.Cli.dll"));
+        foreach (string argument in arguments) start.ArgumentList.Add(argument);
+        start.Environment.Remove("HADAL_KERNELS");
+        foreach ((string name, string value) in environment) start.Environment[name] = value;
+        using Process process = Process.Start(start)!;
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return new HadalProcess(process.ExitCode, output, error.GetAwaiter().GetResult());
+    }
+
+    /// <summary>Requires a failure that is one line on standard error and nothing on standard output.</summary>
+    public void RequireError(int exitCode, params string[] parts)
+    {
+        Assert.Equal((exitCode, ""), (ExitCode, Output));
+        Assert.StartsWith("hadal: ", Error, StringComparison.Ordinal);
+        Assert.Equal(Error.Length - 1, Error.IndexOf('\n', StringComparison.Ordinal));
+        Assert.DoesNotContain(Error.TrimEnd(), char.IsControl);
+        Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);
+        Assert.All(parts, part => Assert.Contains(part, Error, StringComparison.Ordinal));
+    }
+}
