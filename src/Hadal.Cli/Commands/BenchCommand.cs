@@ -15,18 +15,20 @@ internal static class BenchCommand
         {
             if (result.GetValueOrDefault<int>() < 1) result.AddError("--rounds takes a number from 1 on.");
         });
-        Option<int> threads = new("--threads") { Description = "Worker threads; 0 takes one for each processor." };
+        Option<int> threads = new("--threads") { Description = "Worker threads for kernels; 0 takes one for each processor.", Recursive = true };
         threads.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int>() < 0) result.AddError("--threads takes a number from 0 on.");
         });
         Option<bool> json = JsonOutput.Option();
         json.Recursive = true;
-        Command command = new("bench", "Measure kernels beside the ceilings of this machine, in one run.")
+        Command kernels = new("kernels", "Measure kernels beside the ceilings of this machine, in one run; what bench does when nothing is named.");
+        Command command = new("bench", "Measure kernels or a tokenizer.") { rounds, threads, json, kernels, CreateTokenizer(rounds, json) };
+        foreach (Command measured in new[] { command, kernels })
         {
-            rounds, threads, json, CreateTokenizer(rounds, json),
-        };
-        command.SetAction(parsed => Run(parsed.GetValue(rounds), parsed.GetValue(threads), parsed.GetValue(json)));
+            measured.SetAction(parsed => Run(parsed.GetValue(rounds), parsed.GetValue(threads), parsed.GetValue(json)));
+        }
+
         return command;
     }
 

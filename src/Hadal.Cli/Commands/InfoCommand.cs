@@ -34,6 +34,7 @@ internal static class InfoCommand
                 processor.Cores,
                 processor.MemoryBytes,
                 processor.Features,
+                processor.OtherFeatures,
                 Kernels = KernelSelection.Current.ToString().ToLowerInvariant(),
                 KernelSelection.VectorBits,
             });
@@ -43,6 +44,7 @@ internal static class InfoCommand
         Line("processor", $"{processor.Name}, {processor.Cores} cores");
         Line("memory", Gigabytes(processor.MemoryBytes));
         Line("features", processor.Features.Count > 0 ? string.Join(' ', processor.Features) : "none that kernels use");
+        if (processor.OtherFeatures.Count > 0) Line("", $"{string.Join(' ', processor.OtherFeatures)}, which kernels don't use yet");
         Line("kernels", KernelSelection.Current == KernelKind.Reference
             ? $"reference: scalar loops, as {KernelSelection.Variable} asks"
             : $"managed SIMD, {KernelSelection.VectorBits}-bit vectors");
