@@ -22,6 +22,7 @@ internal static class CommandLine
             BenchCommand.Create(),
             TokenizeCommand.Create(),
             GenerateCommand.Create(),
+            EvalCommand.Create(),
         };
         if (args.Length == 0)
         {
