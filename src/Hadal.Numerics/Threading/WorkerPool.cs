@@ -13,7 +13,7 @@ public interface IParallelJob
 /// <summary>
 /// Threads that wait for work by spinning for some microseconds and then sleep, so that a chain of kernels pays no wake-up and an
 /// idle process costs nothing. Worker w of W always takes the parts [w*P/W, (w+1)*P/W): the partition is fixed, nothing is stolen.
-/// Kernels cut their work by the size of the problem, never by the number of workers, so results don't depend on it.
+/// A part computes whole results, so they depend neither on the number of workers nor on which of them computes what.
 /// </summary>
 public sealed unsafe class WorkerPool : IDisposable
 {
