@@ -8,12 +8,34 @@ namespace Hadal.Cli.Bench;
 /// <param name="Unit">GFLOP/s or GB/s.</param>
 /// <param name="Rate">Best of the rounds.</param>
 /// <param name="Median">Median of the rounds.</param>
-/// <param name="Ceiling">What this machine reached in the same run: register FMAs, or reading memory.</param>
+/// <param name="Ceiling">What this machine reached in the same run: register FMAs, register tiles, reading memory, or a roofline of these.</param>
 internal sealed record BenchRow(string Kernel, string Unit, double Rate, double Median, double Ceiling)
 {
     /// <summary>Rate as a share of the ceiling, best against best.</summary>
     public double Share => Rate / Ceiling;
 }
+
+/// <summary>What bounds a kernel.</summary>
+internal enum BenchBound
+{
+    /// <summary>Multiply-adds in vector registers.</summary>
+    MultiplyAdds,
+
+    /// <summary>Products of tile registers; multiply-adds where there are none.</summary>
+    Tiles,
+
+    /// <summary>Reading memory.</summary>
+    Reading,
+
+    /// <summary>The slower of the operations at the rate of the BF16 product of 1024 x 1024 x 1024, and of reading the weights once.</summary>
+    Roofline,
+}
+
+/// <summary>The ceilings of this machine, best of a run.</summary>
+/// <param name="FmaGigaflops">Multiply-adds in vector registers.</param>
+/// <param name="TileGigaflops">Products of tile registers; null where no kernels use them.</param>
+/// <param name="ReadGigabytes">Reading memory.</param>
+internal sealed record BenchCeilings(double FmaGigaflops, double? TileGigaflops, double ReadGigabytes);
 
 /// <summary>
 /// Times kernels in rounds that alternate with the ceilings, since a shared machine's speed drifts: kernels and ceilings then meet the
@@ -21,34 +43,34 @@ internal sealed record BenchRow(string Kernel, string Unit, double Rate, double 
 /// </summary>
 internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice) : IDisposable
 {
+    private const string Cube = "BF16 NT 1024x1024x1024";
+
     private readonly List<NativeBuffer> _buffers = [];
 
-    public (double Gigaflops, double Gigabytes) Ceilings { get; private set; }
+    public BenchCeilings Ceilings { get; private set; } = new(0, null, 0);
 
     /// <summary>Runs everything; reports each finished round.</summary>
     public IReadOnlyList<BenchRow> Run(Action<int, int> progress)
     {
         Case[] cases = [.. Cases()];
         double[][] rates = [.. cases.Select(_ => new double[rounds])];
-        double flops = 0, bytes = 0;
         for (int round = 0; round < rounds; round++)
         {
-            flops = Math.Max(flops, MachineCeilings.FmaGigaflops(workers, slice));
             for (int c = 0; c < cases.Length; c++)
             {
+                if (c % 4 == 0) MeasureOperations();
                 rates[c][round] = Rate(cases[c]);
-                if (cases[c].IsComputeBound && c % 4 == 3) flops = Math.Max(flops, MachineCeilings.FmaGigaflops(workers, slice / 4));
             }
 
-            bytes = Math.Max(bytes, MachineCeilings.ReadGigabytesPerSecond(workers, slice));
+            Ceilings = Ceilings with { ReadGigabytes = Math.Max(Ceilings.ReadGigabytes, MachineCeilings.ReadGigabytesPerSecond(workers, slice)) };
             progress(round + 1, rounds);
         }
 
-        Ceilings = (flops, bytes);
+        double cube = rates[Array.FindIndex(cases, c => c.Name == Cube)].Max();
         return
         [
             .. cases.Select((c, i) => new BenchRow(
-                c.Name, c.IsComputeBound ? "GFLOP/s" : "GB/s", rates[i].Max(), rates[i].Order().ElementAt(rounds / 2), c.IsComputeBound ? flops : bytes)),
+                c.Name, c.Bound == BenchBound.Reading ? "GB/s" : "GFLOP/s", rates[i].Max(), rates[i].Order().ElementAt(rounds / 2), Ceiling(c, cube))),
         ];
     }
 
@@ -56,6 +78,25 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
     {
         foreach (NativeBuffer buffer in _buffers) buffer.Dispose();
     }
+
+    private void MeasureOperations()
+    {
+        double fma = MachineCeilings.FmaGigaflops(workers, slice / 4);
+        double? tiles = MachineCeilings.TileGigaflops(workers, slice / 4);
+        Ceilings = Ceilings with
+        {
+            FmaGigaflops = Math.Max(Ceilings.FmaGigaflops, fma),
+            TileGigaflops = tiles is null ? null : Math.Max(Ceilings.TileGigaflops ?? 0, tiles.Value),
+        };
+    }
+
+    private double Ceiling(Case c, double cube) => c.Bound switch
+    {
+        BenchBound.MultiplyAdds => Ceilings.FmaGigaflops,
+        BenchBound.Tiles => Ceilings.TileGigaflops ?? Ceilings.FmaGigaflops,
+        BenchBound.Reading => Ceilings.ReadGigabytes,
+        _ => c.Work / Math.Max(c.Work / cube, c.Bytes / Ceilings.ReadGigabytes),
+    };
 
     private double Rate(Case c)
     {
@@ -69,38 +110,66 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
         }
         while (Stopwatch.GetTimestamp() < end);
 
-        return c.Work / 1e9 / ((double)best / Stopwatch.Frequency);
+        return (c.Bound == BenchBound.Reading ? c.Bytes : c.Work) / 1e9 / ((double)best / Stopwatch.Frequency);
     }
 
     private IEnumerable<Case> Cases()
     {
-        foreach ((int m, int n, int k) in new[] { (1024, 1024, 1024), (256, 256, 256), (512, 512, 512), (2048, 2048, 512) }) yield return Product("F32 NT", MatMul.Nt, m, n, k);
+        foreach ((int m, int n, int k) in new[] { (1024, 1024, 1024), (256, 256, 256), (512, 512, 512), (2048, 2048, 512) })
+        {
+            yield return Product("F32 NT", MatMul.Nt, m, n, k);
+            yield return Product("BF16 NT", MatMul.Nt, m, n, k, ElementType.BF16, ElementType.BF16, ProductPrecision.BF16);
+        }
+
         yield return Product("F32 NN", MatMul.Nn, 1024, 1024, 1024);
         yield return Product("F32 TN", MatMul.Tn, 1024, 1024, 1024);
-        yield return Product("BF16 weights NT", MatMul.Nt, 1024, 1024, 1024, ElementType.BF16);
-        yield return Experts(tokens: 512, topK: 6, experts: 64, hidden: 2048, width: 1408);
+        yield return Product("F32 x BF16 NT", MatMul.Nt, 1024, 1024, 1024, ElementType.F32, ElementType.BF16);
+
+        // A linear layer of training, forward, and backward to its input and to its weight: F32 in memory, rounded on the way in.
+        foreach ((int inputs, int outputs) in new[] { (128, 128), (128, 512), (320, 1024), (640, 2048) })
+        {
+            const int Tokens = 4096;
+            yield return Product("F32 as BF16 NT", MatMul.Nt, Tokens, outputs, inputs, precision: ProductPrecision.BF16);
+            yield return Product("F32 as BF16 NN", MatMul.Nn, Tokens, inputs, outputs, precision: ProductPrecision.BF16);
+            yield return Product("F32 as BF16 TN", MatMul.Tn, outputs, inputs, Tokens, precision: ProductPrecision.BF16);
+        }
+
+        yield return Experts(tokens: 512, topK: 6, experts: 64, hidden: 2048, width: 1408, ElementType.F32, ProductPrecision.F32);
+        yield return Experts(tokens: 512, topK: 6, experts: 64, hidden: 2048, width: 1408, ElementType.BF16, ProductPrecision.BF16);
         yield return Attend(queries: 512, keys: 512, heads: 16, keyDim: 192, valueDim: 128);
-        foreach (ElementType type in new[] { ElementType.F32, ElementType.BF16 }) yield return Decode(type, outputs: 16384, inputs: 4096);
+        foreach (ElementType type in new[] { ElementType.F32, ElementType.BF16 }) yield return Decode(type, rows: 1, outputs: 16384, inputs: 4096);
+        foreach (int rows in new[] { 1, 4, 16 }) yield return Decode(ElementType.BF16, rows, outputs: 2048, inputs: 2048, ProductPrecision.BF16);
+        yield return Decode(ElementType.BF16, rows: 1, outputs: 16384, inputs: 4096, ProductPrecision.BF16);
         yield return Norm(rows: 8192, columns: 4096);
     }
 
-    private delegate void MatrixProduct(WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate);
+    private delegate void MatrixProduct(WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision);
 
-    private Case Product(string name, MatrixProduct product, int m, int n, int k, ElementType weights = ElementType.F32)
+    private Case Product(
+        string name, MatrixProduct product, int m, int n, int k, ElementType aType = ElementType.F32, ElementType bType = ElementType.F32,
+        ProductPrecision precision = ProductPrecision.F32)
     {
         bool tn = product == MatMul.Tn, nt = product == MatMul.Nt;
-        Matrix a = tn ? New(k, m) : New(m, k), b = nt ? New(n, k, weights) : New(k, n, weights), c = New(m, n);
-        return new Case($"{name} {m}x{n}x{k}", 2.0 * m * n * k, true, () => product(workers, a, b, c, false));
+        Matrix a = tn ? New(k, m, aType) : New(m, k, aType), b = nt ? New(n, k, bType) : New(k, n, bType), c = New(m, n);
+        return new Case(
+            $"{name} {m}x{n}x{k}", precision == ProductPrecision.BF16 ? BenchBound.Tiles : BenchBound.MultiplyAdds, 2.0 * m * n * k, 0,
+            () => product(workers, a, b, c, false, precision));
     }
 
-    private Case Experts(int tokens, int topK, int experts, int hidden, int width)
+    private Case Experts(int tokens, int topK, int experts, int hidden, int width, ElementType type, ProductPrecision precision)
     {
         int rows = tokens * topK;
-        Matrix x = New(rows, hidden), weights = New(experts * width, hidden), y = New(rows, width);
-        int[] offsets = [.. Enumerable.Range(0, experts + 1).Select(e => (int)((long)rows * e / experts))];
+        Matrix x = New(rows, hidden), weights = New(experts * width, hidden, type), y = New(rows, width);
+
+        // As uneven as a router's choice: a fixed sequence without a pattern of sixteens.
+        int[] counts = new int[experts];
+        for (int i = 0; i < rows; i++) counts[(int)((uint)i * 2654435761u >> 16) % experts]++;
+        int[] offsets = [0, .. counts.Select((_, e) => counts[..(e + 1)].Sum())];
         return new Case(
-            $"F32 grouped NT, {experts} experts of {width}x{hidden}, {rows} rows", 2.0 * rows * width * hidden, true,
-            () => GroupedMatMul.Nt(workers, x, offsets, weights, y));
+            $"{precision} grouped NT, {experts} experts of {width}x{hidden} {type}, {rows} rows",
+            precision == ProductPrecision.BF16 ? BenchBound.Roofline : BenchBound.MultiplyAdds,
+            2.0 * rows * width * hidden, (double)experts * width * hidden * type.SizeInBytes(),
+            () => GroupedMatMul.Nt(workers, x, offsets, weights, y, false, precision));
     }
 
     private Case Attend(int queries, int keys, int heads, int keyDim, int valueDim)
@@ -110,22 +179,23 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
         AttentionSequence[] sequences = [new(0, queries, k, v)];
         double pairs = queries * (keys - (queries - 1) / 2.0);
         return new Case(
-            $"attention, {heads} heads of {keyDim}/{valueDim}, {queries} causal", 2.0 * pairs * heads * (keyDim + valueDim), true,
+            $"attention, {heads} heads of {keyDim}/{valueDim}, {queries} causal", BenchBound.MultiplyAdds, 2.0 * pairs * heads * (keyDim + valueDim), 0,
             () => Attention.Forward(workers, shape, q, sequences, y, logSumExp: null));
     }
 
-    private Case Decode(ElementType type, int outputs, int inputs)
+    private Case Decode(ElementType type, int rows, int outputs, int inputs, ProductPrecision precision = ProductPrecision.F32)
     {
-        Matrix x = New(1, inputs), w = New(outputs, inputs, type), y = New(1, outputs);
+        Matrix x = New(rows, inputs), w = New(outputs, inputs, type), y = New(rows, outputs);
         return new Case(
-            $"{type} NT 1x{outputs}x{inputs}, weights read", (double)outputs * inputs * type.SizeInBytes(), false, () => MatMul.Nt(workers, x, w, y));
+            $"{precision} NT {rows}x{outputs}x{inputs}, {type} weights read", BenchBound.Reading, 2.0 * rows * outputs * inputs,
+            (double)outputs * inputs * type.SizeInBytes(), () => MatMul.Nt(workers, x, w, y, false, precision));
     }
 
     private Case Norm(int rows, int columns)
     {
         Matrix x = New(rows, columns), w = New(1, columns), y = New(rows, columns), inverse = New(rows, 1);
         return new Case(
-            $"rms-norm {rows}x{columns}, read and written", 2.0 * rows * columns * sizeof(float), false,
+            $"rms-norm {rows}x{columns}, read and written", BenchBound.Reading, 0, 2.0 * rows * columns * sizeof(float),
             () => RmsNorm.Forward(workers, x, w, 1e-6f, y, inverse));
     }
 
@@ -146,5 +216,6 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
         return matrix;
     }
 
-    private sealed record Case(string Name, double Work, bool IsComputeBound, Action Compute);
+    // Work in floating-point operations, Bytes of memory that must be read.
+    private sealed record Case(string Name, BenchBound Bound, double Work, double Bytes, Action Compute);
 }

@@ -61,16 +61,17 @@ internal static class BenchCommand
         using WorkerPool workers = new(threads);
         using KernelBench bench = new(workers, rounds, TimeSpan.FromMilliseconds(150));
         IReadOnlyList<BenchRow> rows = bench.Run((done, all) => Console.Error.WriteLine($"round {done} of {all}"));
-        (double gigaflops, double gigabytes) = bench.Ceilings;
+        BenchCeilings ceilings = bench.Ceilings;
         if (json)
         {
-            JsonOutput.Write(new { Threads = workers.Count, KernelSelection.VectorBits, FmaGigaflops = gigaflops, ReadGigabytesPerSecond = gigabytes, Kernels = rows });
+            JsonOutput.Write(new { Threads = workers.Count, KernelSelection.VectorBits, ceilings.FmaGigaflops, ceilings.TileGigaflops, ReadGigabytesPerSecond = ceilings.ReadGigabytes, Kernels = rows });
             return CommandLine.Ok;
         }
 
         Print($"{workers.Count} threads, {KernelSelection.VectorBits}-bit vectors, best of {rounds} rounds");
-        Print($"{"register FMAs",-58} {gigaflops,9:F1} GFLOP/s");
-        Print($"{"reading memory",-58} {gigabytes,9:F1} GB/s");
+        Print($"{"register FMAs",-58} {ceilings.FmaGigaflops,9:F1} GFLOP/s");
+        if (ceilings.TileGigaflops is { } tiles) Print($"{"register tiles, BF16",-58} {tiles,9:F1} GFLOP/s");
+        Print($"{"reading memory",-58} {ceilings.ReadGigabytes,9:F1} GB/s");
         foreach (BenchRow row in rows) Print($"{row.Kernel,-58} {row.Rate,9:F1} {row.Unit,-8} {row.Share,7:P1} of the ceiling (median {row.Median:F1})");
         return CommandLine.Ok;
     }

@@ -37,6 +37,7 @@ internal static class InfoCommand
                 processor.OtherFeatures,
                 Kernels = KernelSelection.Current.ToString().ToLowerInvariant(),
                 KernelSelection.VectorBits,
+                GeneratedKernels = GeneratedKernels.Families,
             });
             return CommandLine.Ok;
         }
@@ -44,12 +45,28 @@ internal static class InfoCommand
         Line("processor", $"{processor.Name}, {processor.Cores} cores");
         Line("memory", Gigabytes(processor.MemoryBytes));
         Line("features", processor.Features.Count > 0 ? string.Join(' ', processor.Features) : "none that kernels use");
-        if (processor.OtherFeatures.Count > 0) Line("", $"{string.Join(' ', processor.OtherFeatures)}, which kernels don't use yet");
-        Line("kernels", KernelSelection.Current == KernelKind.Reference
-            ? $"reference: scalar loops, as {KernelSelection.Variable} asks"
-            : $"managed SIMD, {KernelSelection.VectorBits}-bit vectors");
+        if (processor.OtherFeatures.Count > 0) Line("", $"{string.Join(' ', processor.OtherFeatures)}, which only generated code can use");
+        Line("kernels", Kernels());
+        foreach (GeneratedKernelFamily family in GeneratedKernels.Families) Line("", Generated(family));
         return CommandLine.Ok;
     }
+
+    private static string Kernels() => KernelSelection.Current switch
+    {
+        KernelKind.Reference => $"reference: scalar loops, as {KernelSelection.Variable} asks",
+        KernelKind.Managed when Environment.GetEnvironmentVariable(KernelSelection.Variable) is "managed" => $"{Managed()}, as {KernelSelection.Variable} asks",
+        KernelKind.Managed => Managed(),
+        _ => $"generated at run time where below it says so, else {Managed()}",
+    };
+
+    private static string Managed() => $"managed SIMD, {KernelSelection.VectorBits}-bit vectors";
+
+    private static string Generated(GeneratedKernelFamily family) => (family.Obstacle, KernelSelection.Current) switch
+    {
+        ({ } obstacle, _) => $"{family.Name}: not here, {obstacle}",
+        (null, KernelKind.Generated) => $"{family.Name}: generated",
+        _ => $"{family.Name}: could be generated, but {KernelSelection.Variable} asks for other kernels",
+    };
 
     private static int DescribeModel(string folder, bool json)
     {

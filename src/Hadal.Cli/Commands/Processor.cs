@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics.X86;
 using System.Text;
+using Hadal.Numerics;
 using ArmAdvSimd = System.Runtime.Intrinsics.Arm.AdvSimd;
 
 namespace Hadal.Cli.Commands;
@@ -10,7 +11,7 @@ namespace Hadal.Cli.Commands;
 /// <param name="Cores">Logical cores that this process may use.</param>
 /// <param name="MemoryBytes">Memory that this process may use.</param>
 /// <param name="Features">Instruction sets that managed code may use, after any DOTNET_Enable* switch.</param>
-/// <param name="OtherFeatures">Instruction sets that the processor has for matrices and no managed code can use.</param>
+/// <param name="OtherFeatures">Instruction sets that the processor has and no managed code can use.</param>
 internal sealed record Processor(string Name, int Cores, long MemoryBytes, IReadOnlyList<string> Features, IReadOnlyList<string> OtherFeatures)
 {
     public static Processor Detect() => new(
@@ -23,21 +24,7 @@ internal sealed record Processor(string Name, int Cores, long MemoryBytes, IRead
                 ("AVX512DQ", Avx512DQ.IsSupported), ("AVX512VBMI", Avx512Vbmi.IsSupported), ("AdvSimd", ArmAdvSimd.IsSupported),
             }.Where(feature => feature.Supported).Select(feature => feature.Name),
         ],
-        BeyondManagedCode());
-
-    // Intel's and AMD's manuals, CPUID leaf 7: subleaf 0 in ECX and EDX, subleaf 1 in EAX.
-    private static string[] BeyondManagedCode()
-    {
-        if (!X86Base.IsSupported || X86Base.CpuId(0, 0).Eax < 7) return [];
-        (int subleaves, _, int ecx, int edx) = X86Base.CpuId(7, 0);
-        int eax = subleaves >= 1 ? X86Base.CpuId(7, 1).Eax : 0;
-        (string Name, bool Supported)[] features =
-        [
-            ("AVX512-VNNI", (ecx & 1 << 11) != 0), ("AVX512-BF16", (eax & 1 << 5) != 0), ("AVX512-FP16", (edx & 1 << 23) != 0),
-            ("AMX-BF16", (edx & 1 << 22) != 0), ("AMX-INT8", (edx & 1 << 25) != 0),
-        ];
-        return [.. features.Where(feature => feature.Supported).Select(feature => feature.Name)];
-    }
+        GeneratedKernels.ProcessorFeatureNames);
 
     // CPUID leaves 0x80000002 to 0x80000004 hold 48 characters.
     private static string Brand()

@@ -65,6 +65,39 @@ public static unsafe class CrossEntropy
         GC.KeepAlive(dLogits.Buffer);
     }
 
+    /// <summary>
+    /// Writes the gradient over the logits: lossGradient (softmax - onehot(target)) + logSumExpGradient softmax, and zeros in rows that are
+    /// ignored. For callers that need the logits no longer, as when they are computed in stretches of rows.
+    /// </summary>
+    /// <param name="pool">Computes blocks of rows.</param>
+    /// <param name="logits">T x V, as given to forward; receives the gradient.</param>
+    /// <param name="targets">T token ids, as given to forward.</param>
+    /// <param name="logSumExp">T x 1, from forward.</param>
+    /// <param name="lossGradients">T x 1, gradient of each row's loss.</param>
+    /// <param name="logSumExpGradients">T x 1, gradient of each row's logSumExp; null for none.</param>
+    /// <exception cref="ArgumentException">A view is not F32 or has another shape.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">A target is V or more; nothing was written.</exception>
+    public static void ReplaceByGradient(
+        WorkerPool pool, Matrix logits, ReadOnlySpan<int> targets, Matrix logSumExp, Matrix lossGradients, Matrix? logSumExpGradients)
+    {
+        Shapes.Require(logits, logits.Rows, logits.Columns);
+        Shapes.Require(logSumExp, logits.Rows, 1);
+        Shapes.Require(lossGradients, logits.Rows, 1);
+        Shapes.Require(logSumExpGradients, logits.Rows, 1);
+        Shapes.RequireLength(targets.Length, logits.Rows, nameof(targets));
+        Shapes.RequireIndices(targets, logits.Columns, nameof(targets), negativeAllowed: true);
+        fixed (int* ids = targets)
+        {
+            ReplaceRow kernel = new(logits, ids, logSumExp, lossGradients, logSumExpGradients, logSumExpGradients is not null);
+            TileKernels.Run(pool, TileGrid.WholeRows(logits.Rows, logits.Columns), kernel);
+        }
+
+        GC.KeepAlive(logits.Buffer);
+        GC.KeepAlive(logSumExp.Buffer);
+        GC.KeepAlive(lossGradients.Buffer);
+        GC.KeepAlive(logSumExpGradients?.Buffer);
+    }
+
     private readonly struct ForwardRow(RowsOf logits, int* targets, RowsOf losses, RowsOf logSumExp) : ITileKernel
     {
         public void Reference(int row, int start, int end)
@@ -146,6 +179,50 @@ public static unsafe class CrossEntropy
         {
             TVector p = VectorMath.Exp<TSimd, TVector>(TSimd.Subtract(TSimd.Load(row.A + i), TSimd.Broadcast(shift)));
             TSimd.Store(TSimd.MultiplyAdd(TSimd.Broadcast(gradient), p, TSimd.Load(row.Y + i)), row.Y + i);
+        }
+    }
+
+    private readonly struct ReplaceRow(
+        RowsOf logits, int* targets, RowsOf logSumExp, RowsOf lossGradients, RowsOf logSumExpGradients, bool hasLogSumExpGradients) : ITileKernel
+    {
+        public void Reference(int row, int start, int end)
+        {
+            if (Cleared(row, end)) return;
+            float factor = Factor(row), shift = logSumExp[row][0];
+            for (int i = 0; i < end; i++) logits[row][i] = factor * MathF.Exp(logits[row][i] - shift);
+            logits[row][targets[row]] -= lossGradients[row][0];
+        }
+
+        public void Vector<TSimd, TVector>(int row, int start, int end)
+            where TSimd : struct, ISimd<TVector>
+            where TVector : struct
+        {
+            if (Cleared(row, end)) return;
+            ElementKernels.Range<TSimd, TVector, ScaledProbability>(
+                new ScaledProbability(Factor(row), logSumExp[row][0]), new RowOperands(logits[row], null, null, logits[row], null), 0, end);
+            logits[row][targets[row]] -= lossGradients[row][0];
+        }
+
+        private float Factor(int row) => hasLogSumExpGradients ? lossGradients[row][0] + logSumExpGradients[row][0] : lossGradients[row][0];
+
+        private bool Cleared(int row, int end)
+        {
+            if (targets[row] >= 0 && !float.IsNegativeInfinity(logSumExp[row][0])) return false;
+            new Span<float>(logits[row], end).Clear();
+            return true;
+        }
+    }
+
+    private readonly struct ScaledProbability(float factor, float shift) : IElementKernel
+    {
+        public void Reference(in RowOperands row, nint i) => row.Y[i] = factor * MathF.Exp(row.A[i] - shift);
+
+        public void Vector<TSimd, TVector>(in RowOperands row, nint i)
+            where TSimd : struct, ISimd<TVector>
+            where TVector : struct
+        {
+            TVector p = VectorMath.Exp<TSimd, TVector>(TSimd.Subtract(TSimd.Load(row.A + i), TSimd.Broadcast(shift)));
+            TSimd.Store(TSimd.Multiply(TSimd.Broadcast(factor), p), row.Y + i);
         }
     }
 }

@@ -45,6 +45,15 @@ public static unsafe partial class Elementwise
         GC.KeepAlive(x.Buffer);
     }
 
+    /// <summary>Sets every element of x (T x D) to a value, for matrices that are worth several threads.</summary>
+    /// <exception cref="ArgumentException">The view is not F32.</exception>
+    public static void Fill(WorkerPool pool, Matrix x, float value)
+    {
+        Shapes.Require(x, x.Rows, x.Columns);
+        TileKernels.Run(pool, TileGrid.Elements(x.Rows, x.Columns), new FillTile(x, value));
+        GC.KeepAlive(x.Buffer);
+    }
+
     /// <summary>Adds a row to every row of x, in place.</summary>
     /// <param name="pool">Computes blocks of elements.</param>
     /// <param name="x">T x D, added to.</param>
@@ -68,6 +77,15 @@ public static unsafe partial class Elementwise
         GC.KeepAlive(a.Buffer);
         GC.KeepAlive(b.Buffer);
         GC.KeepAlive(y.Buffer);
+    }
+
+    private readonly struct FillTile(RowsOf x, float value) : ITileKernel
+    {
+        public void Reference(int row, int start, int end) => new Span<float>(x[row] + start, end - start).Fill(value);
+
+        public void Vector<TSimd, TVector>(int row, int start, int end)
+            where TSimd : struct, ISimd<TVector>
+            where TVector : struct => Reference(row, start, end);
     }
 
     private readonly struct MultiplyKernel : IElementKernel

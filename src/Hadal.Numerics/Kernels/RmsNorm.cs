@@ -35,10 +35,12 @@ public static unsafe class RmsNorm
     /// <param name="weight">1 x D.</param>
     /// <param name="inverseRms">T x 1, from forward.</param>
     /// <param name="dy">T x D, gradient of the output.</param>
-    /// <param name="dx">T x D, added to; null if not wanted.</param>
+    /// <param name="dx">T x D; null if not wanted.</param>
     /// <param name="dWeight">1 x D, added to; null if not wanted.</param>
+    /// <param name="accumulate">Whether dx is added to; otherwise it is overwritten.</param>
     /// <exception cref="ArgumentException">A view is not F32 or has another shape.</exception>
-    public static void Backward(WorkerPool pool, Matrix x, Matrix weight, Matrix inverseRms, Matrix dy, Matrix? dx, Matrix? dWeight)
+    public static void Backward(
+        WorkerPool pool, Matrix x, Matrix weight, Matrix inverseRms, Matrix dy, Matrix? dx, Matrix? dWeight, bool accumulate = true)
     {
         Shapes.Require(x, x.Rows, x.Columns);
         Shapes.Require(weight, 1, x.Columns);
@@ -49,7 +51,7 @@ public static unsafe class RmsNorm
         if (dx is Matrix dInput)
         {
             TileKernels.Run(
-                pool, TileGrid.WholeRows(x.Rows, x.Columns), new BackwardRow(x, weight.F32, inverseRms, dy, dInput));
+                pool, TileGrid.WholeRows(x.Rows, x.Columns), new BackwardRow(x, weight.F32, inverseRms, dy, dInput, accumulate));
         }
 
         if (dWeight is Matrix dScale) ColumnSums.Run(pool, x.Rows, x.Columns, new WeightTerm(x, inverseRms, dy), dScale.F32);
@@ -97,7 +99,7 @@ public static unsafe class RmsNorm
                 TSimd.Multiply(TSimd.Multiply(TSimd.Load(row.A + i), TSimd.Broadcast(inverse)), TSimd.Load(row.B + i)), row.Y + i);
     }
 
-    private readonly struct BackwardRow(RowsOf x, float* weight, RowsOf inverseRms, RowsOf dy, RowsOf dx) : ITileKernel
+    private readonly struct BackwardRow(RowsOf x, float* weight, RowsOf inverseRms, RowsOf dy, RowsOf dx, bool accumulate) : ITileKernel
     {
         public void Reference(int row, int start, int end)
         {
@@ -106,7 +108,7 @@ public static unsafe class RmsNorm
             double sum = 0;
             for (int i = 0; i < end; i++) sum += (double)weight[i] * gradient[i] * input[i];
             float pull = Pull(sum, inverse, end);
-            for (int i = 0; i < end; i++) result[i] += inverse * weight[i] * gradient[i] - pull * input[i];
+            for (int i = 0; i < end; i++) result[i] = (accumulate ? result[i] : 0) + (inverse * weight[i] * gradient[i] - pull * input[i]);
         }
 
         public void Vector<TSimd, TVector>(int row, int start, int end)
@@ -116,7 +118,7 @@ public static unsafe class RmsNorm
             float inverse = inverseRms[row][0];
             double sum = RowReductions.Sum<TSimd, TVector, WeightedDot>(new WeightedDot(weight, dy[row], x[row]), end);
             ElementKernels.Range<TSimd, TVector, AddInputGradient>(
-                new AddInputGradient(inverse, Pull(sum, inverse, end)), new RowOperands(x[row], weight, dy[row], dx[row], null), 0, end);
+                new AddInputGradient(inverse, Pull(sum, inverse, end), accumulate), new RowOperands(x[row], weight, dy[row], dx[row], null), 0, end);
         }
 
         // The part of the gradient along x: changing the length of x changes nothing but r.
@@ -130,16 +132,17 @@ public static unsafe class RmsNorm
             TSimd.MultiplyAdd(TSimd.Multiply(TSimd.Load(weight + i), TSimd.Load(dy + i)), TSimd.Load(x + i), sum);
     }
 
-    private readonly struct AddInputGradient(float inverse, float pull) : IElementKernel
+    private readonly struct AddInputGradient(float inverse, float pull, bool accumulate) : IElementKernel
     {
-        public void Reference(in RowOperands row, nint i) => row.Y[i] += inverse * row.B[i] * row.C[i] - pull * row.A[i];
+        public void Reference(in RowOperands row, nint i) =>
+            row.Y[i] = (accumulate ? row.Y[i] : 0) + (inverse * row.B[i] * row.C[i] - pull * row.A[i]);
 
         public void Vector<TSimd, TVector>(in RowOperands row, nint i)
             where TSimd : struct, ISimd<TVector>
             where TVector : struct
         {
             TVector direct = TSimd.Multiply(TSimd.Load(row.B + i), TSimd.Load(row.C + i));
-            TVector old = TSimd.Load(row.Y + i);
+            TVector old = accumulate ? TSimd.Load(row.Y + i) : TSimd.Zero;
             TVector sum = TSimd.MultiplyAdd(TSimd.Broadcast(-pull), TSimd.Load(row.A + i), old);
             TSimd.Store(TSimd.MultiplyAdd(TSimd.Broadcast(inverse), direct, sum), row.Y + i);
         }

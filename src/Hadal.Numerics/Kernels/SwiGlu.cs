@@ -20,15 +20,16 @@ public static unsafe class SwiGlu
         GC.KeepAlive(y.Buffer);
     }
 
-    /// <summary>With s = sigmoid(gate): dGate += dy up s (1 + gate (1 - s)), dUp += dy gate s.</summary>
+    /// <summary>With s = sigmoid(gate): dGate += dy up s (1 + gate (1 - s)), dUp += dy gate s; or = instead of +=.</summary>
     /// <param name="pool">Computes blocks of elements.</param>
     /// <param name="gate">T x F, as given to forward.</param>
     /// <param name="up">T x F, as given to forward.</param>
     /// <param name="dy">T x F, gradient of y.</param>
-    /// <param name="dGate">T x F, added to; null if not wanted.</param>
-    /// <param name="dUp">T x F, added to; null if not wanted.</param>
+    /// <param name="dGate">T x F; null if not wanted.</param>
+    /// <param name="dUp">T x F; null if not wanted.</param>
+    /// <param name="accumulate">Whether the gradients are added to what is there; otherwise they overwrite it.</param>
     /// <exception cref="ArgumentException">A view is not F32 or the shapes differ.</exception>
-    public static void Backward(WorkerPool pool, Matrix gate, Matrix up, Matrix dy, Matrix? dGate, Matrix? dUp)
+    public static void Backward(WorkerPool pool, Matrix gate, Matrix up, Matrix dy, Matrix? dGate, Matrix? dUp, bool accumulate = true)
     {
         Shapes.Require(gate, gate.Rows, gate.Columns);
         Shapes.Require(up, gate.Rows, gate.Columns);
@@ -36,7 +37,7 @@ public static unsafe class SwiGlu
         Shapes.Require(dGate, gate.Rows, gate.Columns);
         Shapes.Require(dUp, gate.Rows, gate.Columns);
         ElementKernels.Run(
-            pool, gate.Rows, gate.Columns, new BackwardKernel(dGate is not null, dUp is not null), gate, up, dy, dGate, dUp);
+            pool, gate.Rows, gate.Columns, new BackwardKernel(dGate is not null, dUp is not null, accumulate), gate, up, dy, dGate, dUp);
         GC.KeepAlive(gate.Buffer);
         GC.KeepAlive(up.Buffer);
         GC.KeepAlive(dy.Buffer);
@@ -58,14 +59,14 @@ public static unsafe class SwiGlu
         }
     }
 
-    private readonly struct BackwardKernel(bool wantsGate, bool wantsUp) : IElementKernel
+    private readonly struct BackwardKernel(bool wantsGate, bool wantsUp, bool accumulate) : IElementKernel
     {
         public void Reference(in RowOperands row, nint i)
         {
             float gate = row.A[i], up = row.B[i], dy = row.C[i];
             float s = 1 / (1 + MathF.Exp(-gate));
-            if (wantsGate) row.Y[i] += dy * up * (s * (1 + gate * (1 - s)));
-            if (wantsUp) row.Z[i] += dy * (gate * s);
+            if (wantsGate) row.Y[i] = (accumulate ? row.Y[i] : 0) + dy * up * (s * (1 + gate * (1 - s)));
+            if (wantsUp) row.Z[i] = (accumulate ? row.Z[i] : 0) + dy * (gate * s);
         }
 
         public void Vector<TSimd, TVector>(in RowOperands row, nint i)
@@ -78,10 +79,12 @@ public static unsafe class SwiGlu
             {
                 TVector slope = TSimd.Multiply(s, TSimd.MultiplyAdd(gate, TSimd.Subtract(one, s), one));
                 TVector outer = TSimd.Multiply(dy, TSimd.Load(row.B + i));
-                TSimd.Store(TSimd.MultiplyAdd(outer, slope, TSimd.Load(row.Y + i)), row.Y + i);
+                TSimd.Store(TSimd.MultiplyAdd(outer, slope, accumulate ? TSimd.Load(row.Y + i) : TSimd.Zero), row.Y + i);
             }
 
-            if (wantsUp) TSimd.Store(TSimd.MultiplyAdd(dy, TSimd.Multiply(gate, s), TSimd.Load(row.Z + i)), row.Z + i);
+            if (!wantsUp) return;
+            TVector old = accumulate ? TSimd.Load(row.Z + i) : TSimd.Zero;
+            TSimd.Store(TSimd.MultiplyAdd(dy, TSimd.Multiply(gate, s), old), row.Z + i);
         }
     }
 }

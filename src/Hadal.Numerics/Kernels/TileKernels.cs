@@ -36,8 +36,11 @@ internal readonly record struct TileGrid(int Rows, int Columns, int RowsPerPart,
     /// <summary>Stretches of rows, for kernels whose elements are independent.</summary>
     public static TileGrid Elements(int rows, int columns) => WholeRows(rows, columns) with { ColumnsPerPart = ElementsPerPart };
 
-    /// <summary>Blocks of columns, for kernels that reduce over the rows: each part walks down all rows in order.</summary>
-    public static TileGrid ColumnBlocks(int columns) => new(1, columns, 1, ColumnBlock);
+    /// <summary>
+    /// Blocks of columns, for kernels that reduce over the rows: each part walks down all rows in order. Few columns are cut finer, so that
+    /// several cores have work; a column is summed by itself, so it does not matter for the result.
+    /// </summary>
+    public static TileGrid ColumnBlocks(int columns) => new(1, columns, 1, columns < 8 * ColumnBlock ? ColumnBlock / 4 : ColumnBlock);
 }
 
 /// <summary>Runs a kernel over a grid of tiles, with the kind and the register width of this process.</summary>

@@ -11,6 +11,7 @@ namespace Hadal.Numerics;
 public static class MachineCeilings
 {
     private const int MultiplyAddsPerRound = 1 << 20;
+    private const int TileProductsPerRound = 1 << 15;
 
     /// <summary>
     /// Billions of floating-point operations a second (a multiply-add is two) of a loop that touches registers only, in the widest
@@ -24,6 +25,21 @@ public static class MachineCeilings
         if (Vector512.IsHardwareAccelerated) return FmaGigaflops<Simd512, Vector512<float>>(pool, duration);
         if (Vector256.IsHardwareAccelerated) return FmaGigaflops<Simd256, Vector256<float>>(pool, duration);
         return FmaGigaflops<Simd128, Vector128<float>>(pool, duration);
+    }
+
+    /// <summary>
+    /// Billions of floating-point operations a second of BF16 products on matrix tiles that never leave their registers, on all workers;
+    /// null where this process has no kernels for them.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The duration is not positive.</exception>
+    public static double? TileGigaflops(WorkerPool pool, TimeSpan duration)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(duration, TimeSpan.Zero);
+        if (GeneratedKernels.Tiles is not { } kernels) return null;
+        TileJob job = new(kernels);
+        double seconds = BestRound(pool, ref job, duration);
+        return (double)TileShape.Operations * TileProductsPerRound * pool.Count / seconds / 1e9;
     }
 
     /// <summary>
@@ -107,6 +123,16 @@ public static class MachineCeilings
             TVector low = TSimd.Add(TSimd.Add(TSimd.Add(s0, s1), TSimd.Add(s2, s3)), TSimd.Add(s4, s5));
             TVector high = TSimd.Add(TSimd.Add(TSimd.Add(s6, s7), TSimd.Add(s8, s9)), TSimd.Add(s10, s11));
             return TSimd.Sum(TSimd.Add(low, high));
+        }
+    }
+
+    private readonly struct TileJob(TileKernelSet kernels) : IParallelJob
+    {
+        public void Execute(int part)
+        {
+            kernels.Configure();
+            kernels.MultiplyInRegisters(TileProductsPerRound / TileKernelSet.ProductsPerCeilingRound);
+            kernels.Release();
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
+using System.Runtime.InteropServices;
 
 namespace Hadal.Numerics;
 
@@ -12,7 +13,8 @@ public interface IParallelJob
 
 /// <summary>
 /// Threads that wait for work by spinning for some microseconds and then sleep, so that a chain of kernels pays no wake-up and an
-/// idle process costs nothing. Worker w of W always takes the parts [w*P/W, (w+1)*P/W): the partition is fixed, nothing is stolen.
+/// idle process costs nothing. Worker w of W begins with the parts [w*P/W, (w+1)*P/W), so that it meets again what its caches hold, and
+/// then takes over what others have not begun: on a busy machine nobody waits for a worker that the system has not woken yet.
 /// A part computes whole results, so they depend neither on the number of workers nor on which of them computes what.
 /// </summary>
 public sealed unsafe class WorkerPool : IDisposable
@@ -20,12 +22,16 @@ public sealed unsafe class WorkerPool : IDisposable
     // Pauses before a waiting thread sleeps: tens of microseconds, longer than the gap between two kernels of a layer.
     private const int SpinRounds = 2_000;
 
+    // A share is handed out in so many blocks: few enough to cost nothing, enough for a share to be helped with half way.
+    private const int BlocksPerShare = 4;
+
     private readonly Worker[] _workers;
+    private readonly Share[] _shares;
     private delegate*<void*, int, void> _execute;
     private void* _job;
     private int _parts;
     private int _epoch;
-    private int _pending;
+    private int _unfinished;
     private int _busy;
     private bool _stopping;
     private ExceptionDispatchInfo? _failure;
@@ -38,6 +44,7 @@ public sealed unsafe class WorkerPool : IDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(workers);
         Count = workers == 0 ? Environment.ProcessorCount : workers;
         _workers = new Worker[Count - 1];
+        _shares = new Share[Count];
         for (int i = 0; i < _workers.Length; i++)
         {
             Worker worker = new(new SemaphoreSlim(0));
@@ -71,16 +78,19 @@ public sealed unsafe class WorkerPool : IDisposable
             _execute = &ExecutePart<TJob>;
             _parts = parts;
             _failure = null;
-            Volatile.Write(ref _pending, _workers.Length);
-            Interlocked.Increment(ref _epoch);
+            int epoch = _epoch + 1;
+            int blocks = 0;
+            for (int w = 0; w < _shares.Length; w++) blocks += OpenShare(w, epoch);
+            Volatile.Write(ref _unfinished, blocks);
+            Interlocked.Exchange(ref _epoch, epoch);
             foreach (Worker worker in _workers)
             {
                 if (Interlocked.CompareExchange(ref worker.Sleeping, 0, 1) == 1) worker.Wake.Release();
             }
 
-            ExecuteShare(0);
+            ExecuteFrom(0, epoch);
             SpinWait wait = default;
-            while (Volatile.Read(ref _pending) != 0) wait.SpinOnce(sleep1Threshold: -1);
+            while (Volatile.Read(ref _unfinished) != 0) wait.SpinOnce(sleep1Threshold: -1);
         }
 
         ExceptionDispatchInfo? failure = _failure;
@@ -95,15 +105,14 @@ public sealed unsafe class WorkerPool : IDisposable
         while (Interlocked.CompareExchange(ref _busy, 1, 0) != 0) wait.SpinOnce();
         if (_stopping) return;
         _stopping = true;
-        _parts = 0;
-        Volatile.Write(ref _pending, _workers.Length);
+        Volatile.Write(ref _unfinished, _workers.Length);
         Interlocked.Increment(ref _epoch);
         foreach (Worker worker in _workers)
         {
             if (Interlocked.CompareExchange(ref worker.Sleeping, 0, 1) == 1) worker.Wake.Release();
         }
 
-        while (Volatile.Read(ref _pending) != 0) wait.SpinOnce();
+        while (Volatile.Read(ref _unfinished) != 0) wait.SpinOnce();
         foreach (Worker worker in _workers) worker.Wake.Dispose();
         Volatile.Write(ref _busy, 0);
     }
@@ -117,10 +126,13 @@ public sealed unsafe class WorkerPool : IDisposable
         while (true)
         {
             seen = WaitForEpochAfter(seen, worker);
-            bool stopping = _stopping;
-            if (!stopping) ExecuteShare(index);
-            Interlocked.Decrement(ref _pending);
-            if (stopping) return;
+            if (_stopping)
+            {
+                Interlocked.Decrement(ref _unfinished);
+                return;
+            }
+
+            ExecuteFrom(index, seen);
         }
     }
 
@@ -143,18 +155,64 @@ public sealed unsafe class WorkerPool : IDisposable
         }
     }
 
-    private void ExecuteShare(int index)
+    // Puts a worker's parts up to be taken; returns in how many blocks. Epoch, number of blocks and blocks taken are one word: whoever
+    // wakes late, with an epoch that is over, can't take anything, whatever is being written at that moment.
+    private int OpenShare(int w, int epoch)
+    {
+        ref Share share = ref _shares[w];
+        share.From = (int)((long)_parts * w / Count);
+        share.To = (int)((long)_parts * (w + 1) / Count);
+        int blocks = Math.Min(BlocksPerShare, share.To - share.From);
+        Volatile.Write(ref share.Ticket, ((long)epoch << 32) | (long)(blocks << 16));
+        return blocks;
+    }
+
+    // The worker's own share first, then those of the others.
+    private void ExecuteFrom(int worker, int epoch)
+    {
+        for (int i = 0; i < _shares.Length; i++)
+        {
+            ref Share share = ref _shares[(worker + i) % _shares.Length];
+            while (TryTake(ref share, epoch, out int block, out int blocks))
+            {
+                ExecuteBlock(share.From, share.To, block, blocks);
+                Interlocked.Decrement(ref _unfinished);
+            }
+        }
+    }
+
+    // Until a block that was taken is finished the caller can't return, so that the job and the share stay as they are.
+    private static bool TryTake(ref Share share, int epoch, out int block, out int blocks)
+    {
+        while (true)
+        {
+            long ticket = Volatile.Read(ref share.Ticket);
+            (block, blocks) = ((ushort)ticket, (ushort)(ticket >> 16));
+            if ((int)(ticket >> 32) != epoch || block == blocks) return false;
+            if (Interlocked.CompareExchange(ref share.Ticket, ticket + 1, ticket) == ticket) return true;
+        }
+    }
+
+    private void ExecuteBlock(int from, int to, int block, int blocks)
     {
         try
         {
-            int from = (int)((long)_parts * index / Count);
-            int to = (int)((long)_parts * (index + 1) / Count);
-            for (int part = from; part < to; part++) _execute(_job, part);
+            int first = from + (int)((long)(to - from) * block / blocks), last = from + (int)((long)(to - from) * (block + 1) / blocks);
+            for (int part = first; part < last; part++) _execute(_job, part);
         }
         catch (Exception e)
         {
             Interlocked.CompareExchange(ref _failure, ExceptionDispatchInfo.Capture(e), null);
         }
+    }
+
+    // A cache line each, so that taking from one does not slow down another.
+    [StructLayout(LayoutKind.Sequential, Size = 64)]
+    private struct Share
+    {
+        public long Ticket;
+        public int From;
+        public int To;
     }
 
     private sealed class Worker(SemaphoreSlim wake)

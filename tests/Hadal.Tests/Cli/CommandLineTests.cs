@@ -99,5 +99,5 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("parity", "model", "expected")]
     [InlineData("info")]
     public void Kernels_that_there_are_none_of_are_exit_code_1_and_one_line(params string[] arguments) =>
-        HadalProcess.Run([("HADAL_KERNELS", "nonsense")], arguments).RequireError(1, "HADAL_KERNELS is 'nonsense', expected 'reference' or 'managed'.");
+        HadalProcess.Run([("HADAL_KERNELS", "nonsense")], arguments).RequireError(1, "HADAL_KERNELS is 'nonsense', expected 'reference', 'managed' or 'generated'.");
 }

@@ -40,6 +40,36 @@ public static unsafe class ExpertCombination
     public static void AddWeightGradient(WorkerPool pool, Matrix dy, ReadOnlySpan<int> slots, Matrix expertRows, Matrix dWeights) =>
         Run(Part.WeightGradient, pool, dy, expertRows, slots, dWeights);
 
+    /// <summary>
+    /// y[t] = Σ_k expertRows[slots[t, k]], or += it, added in ascending order of the slots, which is that of the experts: the gradient of
+    /// copying each token to its experts.
+    /// </summary>
+    /// <param name="pool">Threads to use.</param>
+    /// <param name="expertRows">[tokens * TopK, hidden].</param>
+    /// <param name="slots">[tokens * TopK].</param>
+    /// <param name="y">[tokens, hidden].</param>
+    /// <param name="accumulate">Whether y is added to; otherwise it is overwritten.</param>
+    /// <exception cref="ArgumentException">Shapes contradict each other.</exception>
+    public static void AddUp(WorkerPool pool, Matrix expertRows, ReadOnlySpan<int> slots, Matrix y, bool accumulate)
+    {
+        if (y.Columns != expertRows.Columns || slots.Length != expertRows.Rows || (y.Rows == 0 ? slots.Length != 0 : slots.Length % y.Rows != 0))
+        {
+            throw new ArgumentException(
+                $"token rows {y.Rows}x{y.Columns}, expert rows {expertRows.Rows}x{expertRows.Columns} and {slots.Length} slots don't fit together",
+                nameof(expertRows));
+        }
+
+        Shapes.RequireIndices(slots, expertRows.Rows, nameof(slots));
+        fixed (int* pinned = slots)
+        {
+            TileKernels.Run(
+                pool, TileGrid.WholeRows(y.Rows, y.Columns), new AddUpRow(expertRows, pinned, y.Rows == 0 ? 0 : slots.Length / y.Rows, y, accumulate));
+        }
+
+        GC.KeepAlive(expertRows.Buffer);
+        GC.KeepAlive(y.Buffer);
+    }
+
     private static void Run(Part part, WorkerPool pool, Matrix tokenRows, Matrix expertRows, ReadOnlySpan<int> slots, Matrix weights)
     {
         if (tokenRows.Columns != expertRows.Columns || weights.Rows != tokenRows.Rows ||
@@ -71,6 +101,26 @@ public static unsafe class ExpertCombination
         Combine,
         Distribute,
         WeightGradient,
+    }
+
+    private readonly struct AddUpRow(RowsOf expertRows, int* slots, int topK, RowsOf y, bool accumulate) : ITileKernel
+    {
+        public void Reference(int row, int start, int end) => Vector<SimdScalar, float>(row, start, end);
+
+        public void Vector<TSimd, TVector>(int row, int start, int end)
+            where TSimd : struct, ISimd<TVector>
+            where TVector : struct
+        {
+            Span<int> ascending = stackalloc int[topK];
+            new ReadOnlySpan<int>(slots + (long)row * topK, topK).CopyTo(ascending);
+            ascending.Sort();
+            if (!accumulate) new Span<float>(y[row] + start, end - start).Clear();
+            foreach (int slot in ascending)
+            {
+                ElementKernels.Range<TSimd, TVector, AddKernel>(
+                    default, new RowOperands(y[row], expertRows[slot], null, y[row], null), start, end);
+            }
+        }
     }
 
     private readonly struct Job(Part part, Matrix tokenRows, Matrix expertRows, int* slots, Matrix weights) : IParallelJob

@@ -11,12 +11,13 @@ internal readonly unsafe struct Factor
     private readonly byte* _data;
     private readonly long _rowStride;
 
-    private Factor(byte* data, long rowStride, bool isBFloat16, bool isInnerAdjacent)
+    private Factor(byte* data, long rowStride, bool isBFloat16, bool isInnerAdjacent, bool isRounded)
     {
         _data = data;
         _rowStride = rowStride;
         IsBFloat16 = isBFloat16;
         IsInnerAdjacent = isInnerAdjacent;
+        IsRounded = isRounded;
     }
 
     /// <summary>Whether elements are BF16; otherwise F32.</summary>
@@ -24,6 +25,9 @@ internal readonly unsafe struct Factor
 
     /// <summary>Whether elements adjacent in k are adjacent in memory; otherwise those adjacent in i are.</summary>
     public bool IsInnerAdjacent { get; }
+
+    /// <summary>Whether the elements are F32 that the product rounds to BF16.</summary>
+    public bool IsRounded { get; }
 
     /// <summary>Bytes from one row of the stored matrix to the next.</summary>
     public long RowBytes => _rowStride * ElementBytes;
@@ -34,23 +38,30 @@ internal readonly unsafe struct Factor
     private int ElementBytes => IsBFloat16 ? sizeof(ushort) : sizeof(float);
 
     /// <summary>A factor whose stored rows are i: k lies along the row.</summary>
-    public static Factor AlongRows(Matrix matrix) =>
-        new((byte*)matrix.Data, matrix.RowStride, matrix.ElementType == ElementType.BF16, isInnerAdjacent: true);
+    public static Factor AlongRows(Matrix matrix, ProductPrecision precision = ProductPrecision.F32) =>
+        Create(matrix, precision, isInnerAdjacent: true);
 
     /// <summary>A factor whose stored rows are k: i lies along the row.</summary>
-    public static Factor DownColumns(Matrix matrix) =>
-        new((byte*)matrix.Data, matrix.RowStride, matrix.ElementType == ElementType.BF16, isInnerAdjacent: false);
+    public static Factor DownColumns(Matrix matrix, ProductPrecision precision = ProductPrecision.F32) =>
+        Create(matrix, precision, isInnerAdjacent: false);
 
     /// <summary>The same factor with (<paramref name="i"/>, <paramref name="k"/>) as its first element.</summary>
     public Factor From(long i, long k) =>
-        new(_data + OffsetBytes(i, k), _rowStride, IsBFloat16, IsInnerAdjacent);
+        new(_data + OffsetBytes(i, k), _rowStride, IsBFloat16, IsInnerAdjacent, IsRounded);
 
-    /// <summary>Element (<paramref name="i"/>, <paramref name="k"/>), widened.</summary>
+    /// <summary>Element (<paramref name="i"/>, <paramref name="k"/>), rounded or widened.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float Element(long i, long k)
     {
         byte* element = _data + OffsetBytes(i, k);
-        return IsBFloat16 ? BitConverter.UInt32BitsToSingle((uint)*(ushort*)element << 16) : *(float*)element;
+        if (IsBFloat16) return BitConverter.UInt32BitsToSingle((uint)*(ushort*)element << 16);
+        return IsRounded ? BFloat16Rounding.Round(*(float*)element) : *(float*)element;
+    }
+
+    private static Factor Create(Matrix matrix, ProductPrecision precision, bool isInnerAdjacent)
+    {
+        bool isBFloat16 = matrix.ElementType == ElementType.BF16;
+        return new((byte*)matrix.Data, matrix.RowStride, isBFloat16, isInnerAdjacent, !isBFloat16 && precision == ProductPrecision.BF16);
     }
 
     private long OffsetBytes(long i, long k) => (IsInnerAdjacent ? i * _rowStride + k : k * _rowStride + i) * ElementBytes;

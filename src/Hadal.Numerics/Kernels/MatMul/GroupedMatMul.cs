@@ -13,8 +13,11 @@ public static unsafe class GroupedMatMul
     /// <param name="weights">Right factors, F32 or BF16, one below the other: G·N rows of K.</param>
     /// <param name="c">Results, F32.</param>
     /// <param name="accumulate">Whether the products are added to what <paramref name="c"/> holds.</param>
+    /// <param name="precision">Whether F32 factors are rounded to BF16 first.</param>
     /// <exception cref="ArgumentException">Shapes or offsets do not fit, or an element type is not one of those.</exception>
-    public static void Nt(WorkerPool pool, Matrix a, ReadOnlySpan<int> offsets, Matrix weights, Matrix c, bool accumulate = false)
+    public static void Nt(
+        WorkerPool pool, Matrix a, ReadOnlySpan<int> offsets, Matrix weights, Matrix c, bool accumulate = false,
+        ProductPrecision precision = ProductPrecision.F32)
     {
         ProductArguments.CheckTypes(pool, a, weights, c);
         ProductArguments.CheckOffsets(offsets, a.Rows);
@@ -28,12 +31,15 @@ public static unsafe class GroupedMatMul
             {
                 int rows = offsets[g + 1] - offsets[g];
                 MatMulReference.Nt(
-                    a.RowRange(offsets[g], rows), weights.RowRange(g * c.Columns, c.Columns), c.RowRange(offsets[g], rows), accumulate);
+                    a.RowRange(offsets[g], rows), weights.RowRange(g * c.Columns, c.Columns), c.RowRange(offsets[g], rows), accumulate,
+                    precision);
             }
         }
         else
         {
-            Run(pool, Factor.AlongRows(a), Factor.AlongRows(weights), a.Columns, offsets, GroupAxis.Rows, c.Rows, c.Columns, c, accumulate);
+            Run(
+                pool, Factor.AlongRows(a, precision), Factor.AlongRows(weights, precision), a.Columns, offsets, GroupAxis.Rows, c.Rows,
+                c.Columns, c, accumulate, precision);
         }
 
         KeepAlive(a, weights, c);
@@ -41,7 +47,9 @@ public static unsafe class GroupedMatMul
 
     /// <summary>c[rows of g] [.,K] = a[rows of g] [.,N] · W_g [N,K].</summary>
     /// <inheritdoc cref="Nt"/>
-    public static void Nn(WorkerPool pool, Matrix a, ReadOnlySpan<int> offsets, Matrix weights, Matrix c, bool accumulate = false)
+    public static void Nn(
+        WorkerPool pool, Matrix a, ReadOnlySpan<int> offsets, Matrix weights, Matrix c, bool accumulate = false,
+        ProductPrecision precision = ProductPrecision.F32)
     {
         ProductArguments.CheckTypes(pool, a, weights, c);
         ProductArguments.CheckOffsets(offsets, a.Rows);
@@ -56,13 +64,14 @@ public static unsafe class GroupedMatMul
                 int rows = offsets[g + 1] - offsets[g];
                 MatMulReference.Nn(
                     a.RowRange(offsets[g], rows), weights.RowRange(g * a.Columns, a.Columns), c.RowRange(offsets[g], rows),
-                    accumulate);
+                    accumulate, precision);
             }
         }
         else
         {
             Run(
-                pool, Factor.AlongRows(a), Factor.DownColumns(weights), a.Columns, offsets, GroupAxis.Rows, c.Rows, a.Columns, c, accumulate);
+                pool, Factor.AlongRows(a, precision), Factor.DownColumns(weights, precision), a.Columns, offsets, GroupAxis.Rows, c.Rows,
+                a.Columns, c, accumulate, precision);
         }
 
         KeepAlive(a, weights, c);
@@ -75,8 +84,11 @@ public static unsafe class GroupedMatMul
     /// <param name="offsets">Where groups start, and the number of rows at the end: one entry more than there are groups.</param>
     /// <param name="c">Results, F32, one below the other: G·M rows of N.</param>
     /// <param name="accumulate">Whether the products are added to what <paramref name="c"/> holds; empty groups are set to zero otherwise.</param>
+    /// <param name="precision">Whether F32 factors are rounded to BF16 first.</param>
     /// <exception cref="ArgumentException">Shapes or offsets do not fit, or an element type is not one of those.</exception>
-    public static void Tn(WorkerPool pool, Matrix a, Matrix b, ReadOnlySpan<int> offsets, Matrix c, bool accumulate = false)
+    public static void Tn(
+        WorkerPool pool, Matrix a, Matrix b, ReadOnlySpan<int> offsets, Matrix c, bool accumulate = false,
+        ProductPrecision precision = ProductPrecision.F32)
     {
         ProductArguments.CheckTypes(pool, a, b, c);
         ProductArguments.CheckOffsets(offsets, a.Rows);
@@ -90,12 +102,15 @@ public static unsafe class GroupedMatMul
             {
                 int rows = offsets[g + 1] - offsets[g];
                 MatMulReference.Tn(
-                    a.RowRange(offsets[g], rows), b.RowRange(offsets[g], rows), c.RowRange(g * a.Columns, a.Columns), accumulate);
+                    a.RowRange(offsets[g], rows), b.RowRange(offsets[g], rows), c.RowRange(g * a.Columns, a.Columns), accumulate,
+                    precision);
             }
         }
         else
         {
-            Run(pool, Factor.DownColumns(a), Factor.DownColumns(b), 0, offsets, GroupAxis.Inner, a.Columns, a.Columns, c, accumulate);
+            Run(
+                pool, Factor.DownColumns(a, precision), Factor.DownColumns(b, precision), 0, offsets, GroupAxis.Inner, a.Columns, a.Columns,
+                c, accumulate, precision);
         }
 
         KeepAlive(a, b, c);
@@ -103,7 +118,7 @@ public static unsafe class GroupedMatMul
 
     private static void Run(
         WorkerPool pool, Factor a, Factor b, int inner, ReadOnlySpan<int> offsets, GroupAxis axis, int rows, int stackStride, Matrix c,
-        bool accumulate)
+        bool accumulate, ProductPrecision precision)
     {
         if (offsets.Length == 1 || c.Rows == 0 || c.Columns == 0) return;
         Product whole = new()
@@ -115,6 +130,7 @@ public static unsafe class GroupedMatMul
             K = inner,
             C = c.F32,
             CStride = c.RowStride,
+            Precision = precision,
             Accumulate = accumulate,
         };
         fixed (int* pinned = offsets)

@@ -13,39 +13,43 @@ public static unsafe class MatMul
     /// <param name="b">Right factor, F32 or BF16.</param>
     /// <param name="c">Result, F32.</param>
     /// <param name="accumulate">Whether the product is added to what <paramref name="c"/> holds.</param>
+    /// <param name="precision">Whether F32 factors are rounded to BF16 first.</param>
     /// <exception cref="ArgumentException">The shapes do not fit, or an element type is not one of those.</exception>
-    public static void Nt(WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate = false)
+    public static void Nt(
+        WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate = false, ProductPrecision precision = ProductPrecision.F32)
     {
         ProductArguments.CheckTypes(pool, a, b, c);
         ProductArguments.CheckShapes("a [M,K] · b [N,K]ᵀ", a, b, c, a.Columns == b.Columns && c.Rows == a.Rows && c.Columns == b.Rows);
-        if (ProductDispatch.UsesReference) MatMulReference.Nt(a, b, c, accumulate);
-        else Run(pool, Factor.AlongRows(a), Factor.AlongRows(b), a.Columns, c, accumulate);
+        if (ProductDispatch.UsesReference) MatMulReference.Nt(a, b, c, accumulate, precision);
+        else Run(pool, Factor.AlongRows(a, precision), Factor.AlongRows(b, precision), a.Columns, c, accumulate, precision);
         KeepAlive(a, b, c);
     }
 
     /// <summary>c [M,N] = a [M,K] · b [K,N], the gradient with respect to a linear layer's input: dy · W.</summary>
     /// <inheritdoc cref="Nt"/>
-    public static void Nn(WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate = false)
+    public static void Nn(
+        WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate = false, ProductPrecision precision = ProductPrecision.F32)
     {
         ProductArguments.CheckTypes(pool, a, b, c);
         ProductArguments.CheckShapes("a [M,K] · b [K,N]", a, b, c, a.Columns == b.Rows && c.Rows == a.Rows && c.Columns == b.Columns);
-        if (ProductDispatch.UsesReference) MatMulReference.Nn(a, b, c, accumulate);
-        else Run(pool, Factor.AlongRows(a), Factor.DownColumns(b), a.Columns, c, accumulate);
+        if (ProductDispatch.UsesReference) MatMulReference.Nn(a, b, c, accumulate, precision);
+        else Run(pool, Factor.AlongRows(a, precision), Factor.DownColumns(b, precision), a.Columns, c, accumulate, precision);
         KeepAlive(a, b, c);
     }
 
     /// <summary>c [M,N] = a [K,M]ᵀ · b [K,N], the gradient with respect to a linear layer's weight: dyᵀ · x.</summary>
     /// <inheritdoc cref="Nt"/>
-    public static void Tn(WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate = false)
+    public static void Tn(
+        WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate = false, ProductPrecision precision = ProductPrecision.F32)
     {
         ProductArguments.CheckTypes(pool, a, b, c);
         ProductArguments.CheckShapes("a [K,M]ᵀ · b [K,N]", a, b, c, a.Rows == b.Rows && c.Rows == a.Columns && c.Columns == b.Columns);
-        if (ProductDispatch.UsesReference) MatMulReference.Tn(a, b, c, accumulate);
-        else Run(pool, Factor.DownColumns(a), Factor.DownColumns(b), a.Rows, c, accumulate);
+        if (ProductDispatch.UsesReference) MatMulReference.Tn(a, b, c, accumulate, precision);
+        else Run(pool, Factor.DownColumns(a, precision), Factor.DownColumns(b, precision), a.Rows, c, accumulate, precision);
         KeepAlive(a, b, c);
     }
 
-    private static void Run(WorkerPool pool, Factor a, Factor b, int inner, Matrix c, bool accumulate)
+    private static void Run(WorkerPool pool, Factor a, Factor b, int inner, Matrix c, bool accumulate, ProductPrecision precision)
     {
         if (c.Rows == 0 || c.Columns == 0) return;
         ProductDispatch.Run(pool, new Product
@@ -57,6 +61,7 @@ public static unsafe class MatMul
             K = inner,
             C = c.F32,
             CStride = c.RowStride,
+            Precision = precision,
             Accumulate = accumulate,
         });
     }

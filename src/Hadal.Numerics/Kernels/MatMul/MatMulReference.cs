@@ -7,7 +7,7 @@ namespace Hadal.Numerics;
 internal static unsafe class MatMulReference
 {
     /// <summary>c [M,N] = a [M,K] · b [N,K]ᵀ.</summary>
-    public static void Nt(Matrix a, Matrix b, Matrix c, bool accumulate)
+    public static void Nt(Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision = ProductPrecision.F32)
     {
         for (int m = 0; m < c.Rows; m++)
         {
@@ -15,14 +15,14 @@ internal static unsafe class MatMulReference
             for (int n = 0; n < c.Columns; n++)
             {
                 float sum = accumulate ? row[n] : 0;
-                for (int k = 0; k < a.Columns; k++) sum = float.MultiplyAddEstimate(Element(a, m, k), Element(b, n, k), sum);
+                for (int k = 0; k < a.Columns; k++) sum = float.MultiplyAddEstimate(Element(a, m, k, precision), Element(b, n, k, precision), sum);
                 row[n] = sum;
             }
         }
     }
 
     /// <summary>c [M,N] = a [M,K] · b [K,N].</summary>
-    public static void Nn(Matrix a, Matrix b, Matrix c, bool accumulate)
+    public static void Nn(Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision = ProductPrecision.F32)
     {
         for (int m = 0; m < c.Rows; m++)
         {
@@ -30,14 +30,14 @@ internal static unsafe class MatMulReference
             for (int n = 0; n < c.Columns; n++)
             {
                 float sum = accumulate ? row[n] : 0;
-                for (int k = 0; k < a.Columns; k++) sum = float.MultiplyAddEstimate(Element(a, m, k), Element(b, k, n), sum);
+                for (int k = 0; k < a.Columns; k++) sum = float.MultiplyAddEstimate(Element(a, m, k, precision), Element(b, k, n, precision), sum);
                 row[n] = sum;
             }
         }
     }
 
     /// <summary>c [M,N] = a [K,M]ᵀ · b [K,N].</summary>
-    public static void Tn(Matrix a, Matrix b, Matrix c, bool accumulate)
+    public static void Tn(Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision = ProductPrecision.F32)
     {
         for (int m = 0; m < c.Rows; m++)
         {
@@ -45,17 +45,17 @@ internal static unsafe class MatMulReference
             for (int n = 0; n < c.Columns; n++)
             {
                 float sum = accumulate ? row[n] : 0;
-                for (int k = 0; k < a.Rows; k++) sum = float.MultiplyAddEstimate(Element(a, k, m), Element(b, k, n), sum);
+                for (int k = 0; k < a.Rows; k++) sum = float.MultiplyAddEstimate(Element(a, k, m, precision), Element(b, k, n, precision), sum);
                 row[n] = sum;
             }
         }
     }
 
-    private static float Element(Matrix matrix, int row, int column)
+    private static float Element(Matrix matrix, int row, int column, ProductPrecision precision)
     {
         long index = row * matrix.RowStride + column;
-        return matrix.ElementType == ElementType.BF16
-            ? BitConverter.UInt32BitsToSingle((uint)((ushort*)matrix.Data)[index] << 16)
-            : ((float*)matrix.Data)[index];
+        if (matrix.ElementType == ElementType.BF16) return BitConverter.UInt32BitsToSingle((uint)((ushort*)matrix.Data)[index] << 16);
+        float element = ((float*)matrix.Data)[index];
+        return precision == ProductPrecision.BF16 ? BFloat16Rounding.Round(element) : element;
     }
 }

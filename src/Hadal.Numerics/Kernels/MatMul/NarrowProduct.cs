@@ -17,13 +17,16 @@ internal static unsafe class NarrowProduct<TSimd, TVector>
     // Rows of the right factor that are read side by side where its columns are adjacent.
     private const int RowsAtOnce = 8;
 
+    /// <summary>Whether the right factor can be used from where it lies: rows that are added as they are can't be rounded on the way.</summary>
+    public static bool Fits(Factor b) => b.IsInnerAdjacent || !b.IsRounded;
+
     /// <summary>Computes as many leading columns as whole registers cover, and returns how many those are.</summary>
     public static int Compute(Product product)
     {
         int tileColumns = TileKernel<TSimd, TVector>.Columns;
         float* panel = PackingScratch.Local((long)tileColumns * InnerBlock + (long)product.M * product.K);
         float* a = panel + tileColumns * InnerBlock;
-        if (product.M == 1 && product.A.IsInnerAdjacent && !product.A.IsBFloat16) a = (float*)product.A.Data;
+        if (product.M == 1 && product.A is { IsInnerAdjacent: true, IsBFloat16: false, IsRounded: false }) a = (float*)product.A.Data;
         else RowPacking.Pack(product.A, product.M, product.K, product.M, a);
         if (!product.B.IsInnerAdjacent) return AddRows(product, a);
 

@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace Hadal.Numerics;
 
 /// <summary>
-/// Copies a block of a factor into panels: panel p holds the elements i of [p*width, (p+1)*width), for each k side by side, widened to
-/// F32. The tile kernel then reads both factors strictly forward, whatever their layout and type were. Missing elements of the last
-/// panel are zeros; what is computed from them is thrown away.
+/// Copies a block of a factor into panels: panel p holds the elements i of [p*width, (p+1)*width), for each k side by side, rounded
+/// or widened to F32. The tile kernel then reads both factors strictly forward, whatever their layout and type were. Missing elements
+/// of the last panel are zeros; what is computed from them is thrown away.
 /// </summary>
 internal static unsafe class PanelPacking<TSimd, TVector>
     where TSimd : ISimd<TVector>
@@ -32,6 +32,7 @@ internal static unsafe class PanelPacking<TSimd, TVector>
             }
 
             if (i < width) PackScalar(factor.From(first + i, 0), present - i, width - i, inner, width, destination + i);
+            if (factor.IsRounded) BFloat16Rounding.Round(destination, (long)width * inner);
         }
     }
 

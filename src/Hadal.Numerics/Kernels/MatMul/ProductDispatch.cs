@@ -2,7 +2,10 @@ using System.Runtime.Intrinsics;
 
 namespace Hadal.Numerics;
 
-/// <summary>Picks the register width of this processor and the way that suits the shape. All give the same bits.</summary>
+/// <summary>
+/// Picks matrix tiles or the register width of this processor, and the way that suits the shape. All give the same bits, except that
+/// tiles, which take all BF16 products where the processor has them, add in an order of their own.
+/// </summary>
 internal static unsafe class ProductDispatch
 {
     // Rows from which sharing packed blocks between parts pays.
@@ -16,13 +19,27 @@ internal static unsafe class ProductDispatch
     /// <summary>Computes one product.</summary>
     public static void Run(WorkerPool pool, Product product)
     {
+        if (product.Precision == ProductPrecision.BF16 && GeneratedKernels.Tiles is { } tiles) TiledProduct.Run(pool, tiles, product);
+        else RunManaged(pool, product);
+    }
+
+    /// <summary>Computes all groups.</summary>
+    public static void Run(WorkerPool pool, ProductGroups groups)
+    {
+        if (groups.Precision == ProductPrecision.BF16 && GeneratedKernels.Tiles is { } tiles) TiledProduct.Run(pool, tiles, groups);
+        else RunManaged(pool, groups);
+    }
+
+    /// <summary>Computes one product with managed code.</summary>
+    internal static void RunManaged(WorkerPool pool, Product product)
+    {
         if (Vector512.IsHardwareAccelerated) Run<Simd512, Vector512<float>>(pool, product);
         else if (Vector256.IsHardwareAccelerated) Run<Simd256, Vector256<float>>(pool, product);
         else Run<Simd128, Vector128<float>>(pool, product);
     }
 
-    /// <summary>Computes all groups.</summary>
-    public static void Run(WorkerPool pool, ProductGroups groups)
+    /// <summary>Computes all groups with managed code.</summary>
+    internal static void RunManaged(WorkerPool pool, ProductGroups groups)
     {
         if (Vector512.IsHardwareAccelerated) GroupedProduct<Simd512, Vector512<float>>.Run(pool, groups);
         else if (Vector256.IsHardwareAccelerated) GroupedProduct<Simd256, Vector256<float>>.Run(pool, groups);

@@ -19,6 +19,9 @@ internal readonly unsafe struct Product
     /// <summary>Floats from one row of the result to the next.</summary>
     public required long CStride { get; init; }
 
+    /// <summary>What happens to the factors before they are multiplied.</summary>
+    public required ProductPrecision Precision { get; init; }
+
     /// <summary>Whether the sums start at what the result holds, not at zero.</summary>
     public required bool Accumulate { get; init; }
 }
@@ -41,6 +44,9 @@ internal readonly unsafe struct ProductGroups(Product whole, int count, int* off
 
     /// <summary>Columns of each result.</summary>
     public int Columns => whole.N;
+
+    /// <summary>What happens to the factors of all products.</summary>
+    public ProductPrecision Precision => whole.Precision;
 
     /// <summary>Whether the products have all k of their rows adjacent in b.</summary>
     public bool IsInnerAdjacent => whole.B.IsInnerAdjacent;

@@ -86,6 +86,35 @@ public sealed class ExpertCombinationTests
     }
 
     [Fact]
+    public void Adding_up_has_the_bits_of_adding_the_rows_one_by_one_in_their_order()
+    {
+        foreach ((int tokens, int topK, int d) in ((int, int, int)[])[(1, 1, 1), (3, 4, 16), (45, 3, 67), (200, 8, 192)])
+        {
+            int[] slots = Shuffled(d, tokens * topK), sources = new int[slots.Length];
+            for (int i = 0; i < slots.Length; i++) sources[slots[i]] = i / topK;
+            Matrix rows = Sample.Random(1, slots.Length, d), added = Sample.Random(2, tokens, d), expected = Sample.CopyOf(added);
+            Embedding.ScatterAdd(Sample.Pool, rows, sources, expected);
+            ExpertCombination.AddUp(Sample.Pool, rows, slots, added, accumulate: true);
+            Sample.AssertSameBits(expected, added);
+
+            Matrix fromZero = Sample.Empty(tokens, d), written = Sample.Empty(tokens, d, fill: float.NaN);
+            Embedding.ScatterAdd(Sample.Pool, rows, sources, fromZero);
+            ExpertCombination.AddUp(Sample.Pool, rows, slots, written, accumulate: false);
+            Sample.AssertSameBits(fromZero, written);
+            Sample.AssertNothingWrittenBetweenRows(added);
+            Sample.AssertSameForAnyWorkerCount(pool =>
+            {
+                Matrix y = Sample.Empty(tokens, d);
+                ExpertCombination.AddUp(pool, rows, slots, y, accumulate: false);
+                return y;
+            });
+        }
+
+        Assert.ThrowsAny<ArgumentException>(() => ExpertCombination.AddUp(Sample.Pool, Sample.Empty(6, 5), [0, 1, 2, 3, 4, 6], Sample.Empty(3, 5), false));
+        Assert.ThrowsAny<ArgumentException>(() => ExpertCombination.AddUp(Sample.Pool, Sample.Empty(6, 5), [0, 1, 2, 3, 4, 5], Sample.Empty(4, 5), false));
+    }
+
+    [Fact]
     public void Workers_change_no_bit_and_neither_do_other_tokens()
     {
         const int tokens = 45, topK = 3, d = 67;

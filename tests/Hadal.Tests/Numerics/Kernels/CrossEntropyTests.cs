@@ -59,6 +59,37 @@ public sealed class CrossEntropyTests
         Sample.AssertNothingWrittenBetweenRows(dLogits);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(11)]
+    [InlineData(83)]
+    public void The_gradient_in_place_is_that_of_backward_and_of_the_denominator(int v)
+    {
+        Matrix logits = Sample.Random(1, 4, v, 3), lse = Sample.Empty(4, 1), expected = Sample.Empty(4, v);
+        logits.Row(3).Fill(float.NegativeInfinity);
+        Matrix gradients = Sample.Random(2, 4, 1), lseGradients = Sample.Random(3, 4, 1);
+        int[] targets = [v / 2, -1, v - 1, 0];
+        CrossEntropy.Forward(Sample.Pool, logits, targets, Sample.Empty(4, 1), lse);
+        CrossEntropy.Backward(Sample.Pool, logits, targets, lse, gradients, expected);
+        Matrix plain = Sample.CopyOf(logits), both = Sample.CopyOf(logits);
+        CrossEntropy.ReplaceByGradient(Sample.Pool, plain, targets, lse, gradients, null);
+        CrossEntropy.ReplaceByGradient(Sample.Pool, both, targets, lse, gradients, lseGradients);
+        Sample.AssertSameBits(expected, plain);
+        for (int t = 0; t < 4; t++)
+        {
+            for (int i = 0; i < v; i++)
+            {
+                bool none = targets[t] < 0 || t == 3;
+                double p = none ? 0 : Math.Exp((double)logits.Row(t)[i] - lse.Row(t)[0]);
+
+                // The probability has |lse| + 3 units, |lse| < 8; factors are at most 2.
+                Sample.AssertNear(plain.Row(t)[i] + lseGradients.Row(t)[0] * p, both.Row(t)[i], 2e-6, $"[{t}, {i}]");
+            }
+        }
+
+        Sample.AssertNothingWrittenBetweenRows(both);
+    }
+
     [Fact]
     public void Infinite_logits_have_probability_zero()
     {

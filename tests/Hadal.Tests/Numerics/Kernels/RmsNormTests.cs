@@ -62,6 +62,16 @@ public sealed class RmsNormTests
     }
 
     [Fact]
+    public void A_written_gradient_equals_one_added_to_zeros()
+    {
+        Matrix x = Sample.Random(1, 5, 70), w = Sample.Random(2, 1, 70), dy = Sample.Random(3, 5, 70), r = Sample.Random(4, 5, 1);
+        Matrix added = Sample.Empty(5, 70), written = Sample.Empty(5, 70, float.NaN);
+        RmsNorm.Backward(Sample.Pool, x, w, r, dy, added, null);
+        RmsNorm.Backward(Sample.Pool, x, w, r, dy, written, null, accumulate: false);
+        Sample.AssertSameBits(added, written);
+    }
+
+    [Fact]
     public void Gradients_not_asked_for_change_nothing_else()
     {
         Matrix x = Sample.Random(1, 5, 70), w = Sample.Random(2, 1, 70), dy = Sample.Random(3, 5, 70), r = Sample.Random(4, 5, 1);

@@ -33,6 +33,29 @@ public sealed class SwiGluTests
     }
 
     [Fact]
+    public void The_gradient_of_the_sigmoid_equals_the_formula_at_every_length()
+    {
+        foreach (int n in Sample.Lengths)
+        {
+            Matrix x = Sample.Random(n, 2, n, 5), y = Sample.Empty(2, n), dy = Sample.Random(n + 1, 2, n), dx = Sample.Empty(2, n, 3);
+            Sigmoid.Forward(Sample.Pool, x, y);
+            Sigmoid.Backward(Sample.Pool, y, dy, dx);
+            for (int t = 0; t < 2; t++)
+            {
+                for (int i = 0; i < n; i++)
+                {
+                    double s = Logistic(x.Row(t)[i]), expected = 3 + dy.Row(t)[i] * s * (1 - s);
+
+                    // The result is at most 3.25; the slope, at most 1/4, has twice the units of the sigmoid and two more.
+                    Sample.AssertNear(expected, dx.Row(t)[i], (4 + SigmoidUnits) * Sample.Unit, $"n = {n}, [{t}, {i}]");
+                }
+            }
+
+            Sample.AssertNothingWrittenBetweenRows(dx);
+        }
+    }
+
+    [Fact]
     public void Sigmoid_of_special_values()
     {
         Matrix x = Sample.From(float.NegativeInfinity, float.PositiveInfinity, float.NaN, 0, -0f, -1e30f, 1e30f);
@@ -88,6 +111,18 @@ public sealed class SwiGluTests
                 Sample.AssertNear(3 + g * Logistic(g) * outer, dUp.Row(t)[i], 80 * Sample.Unit, $"dUp[{t}, {i}]");
             }
         }
+    }
+
+    [Fact]
+    public void Written_gradients_equal_those_added_to_zeros()
+    {
+        Matrix gate = Sample.Random(1, 3, 83, 6), up = Sample.Random(2, 3, 83), dy = Sample.Random(3, 3, 83);
+        Matrix addedGate = Sample.Empty(3, 83), addedUp = Sample.Empty(3, 83);
+        Matrix writtenGate = Sample.Empty(3, 83, float.NaN), writtenUp = Sample.Empty(3, 83, float.NaN);
+        SwiGlu.Backward(Sample.Pool, gate, up, dy, addedGate, addedUp);
+        SwiGlu.Backward(Sample.Pool, gate, up, dy, writtenGate, writtenUp, accumulate: false);
+        Sample.AssertSameBits(addedGate, writtenGate);
+        Sample.AssertSameBits(addedUp, writtenUp);
     }
 
     [Fact]

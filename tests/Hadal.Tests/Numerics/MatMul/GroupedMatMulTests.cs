@@ -31,7 +31,7 @@ public sealed class GroupedMatMulTests
                 };
                 Matrix actual = samples.Matrix(kind == ProductKind.Tn ? groups * K : s_offsets[^1], N);
                 Matrix expected = samples.Copy(actual);
-                Compute(kind, pool, a, b, s_offsets, actual, accumulate);
+                kind.ComputeGroups(pool, a, b, s_offsets, actual, accumulate);
                 for (int g = 0; g < groups; g++)
                 {
                     int start = s_offsets[g], rows = s_offsets[g + 1] - start;
@@ -53,9 +53,9 @@ public sealed class GroupedMatMulTests
         using WorkerPool pool = new(2);
         using Samples samples = new(2);
         Matrix none = samples.Matrix(0, 4), weights = samples.Matrix(8, 4);
-        Compute(kind, pool, none, none, [0], none, accumulate: false);
-        if (kind == ProductKind.Tn) Compute(kind, pool, none, none, [0, 0, 0], weights, accumulate: false);
-        else Compute(kind, pool, none, weights, [0, 0, 0], none, accumulate: false);
+        kind.ComputeGroups(pool, none, none, [0], none, accumulate: false);
+        if (kind == ProductKind.Tn) kind.ComputeGroups(pool, none, none, [0, 0, 0], weights, accumulate: false);
+        else kind.ComputeGroups(pool, none, weights, [0, 0, 0], none, accumulate: false);
         if (kind == ProductKind.Tn) Assert.All(Enumerable.Range(0, 8), row => Assert.Equal(new float[4], weights.Row(row).ToArray()));
     }
 
@@ -69,7 +69,7 @@ public sealed class GroupedMatMulTests
         (Matrix b, Matrix c) = kind == ProductKind.Tn ? (rows, stack) : (stack, rows);
         foreach (int[] offsets in new int[][] { [], [0, 2, 3], [1, 2, 4], [0, 5, 4] })
         {
-            Assert.Throws<ArgumentException>(() => Compute(kind, pool, rows, b, offsets, c, accumulate: false));
+            Assert.Throws<ArgumentException>(() => kind.ComputeGroups(pool, rows, b, offsets, c, accumulate: false));
         }
     }
 
@@ -81,18 +81,8 @@ public sealed class GroupedMatMulTests
         Matrix a = samples.Matrix(4, 3), b = samples.Matrix(9, 5), c = samples.Matrix(4, 7);
         foreach (ProductKind kind in ProductKinds.All)
         {
-            string message = Assert.Throws<ArgumentException>(() => Compute(kind, pool, a, b, [0, 1, 4], c, accumulate: false)).Message;
+            string message = Assert.Throws<ArgumentException>(() => kind.ComputeGroups(pool, a, b, [0, 1, 4], c, accumulate: false)).Message;
             Assert.Contains("[9,5]", message, StringComparison.Ordinal);
-        }
-    }
-
-    private static void Compute(ProductKind kind, WorkerPool pool, Matrix a, Matrix b, int[] offsets, Matrix c, bool accumulate)
-    {
-        switch (kind)
-        {
-            case ProductKind.Nt: GroupedMatMul.Nt(pool, a, offsets, b, c, accumulate); break;
-            case ProductKind.Nn: GroupedMatMul.Nn(pool, a, offsets, b, c, accumulate); break;
-            default: GroupedMatMul.Tn(pool, a, b, offsets, c, accumulate); break;
         }
     }
 }

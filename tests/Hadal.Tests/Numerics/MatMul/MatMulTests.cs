@@ -216,6 +216,7 @@ public sealed class MatMulTests
                         K = k,
                         C = actual.F32,
                         CStride = actual.RowStride,
+                        Precision = ProductPrecision.F32,
                         Accumulate = true,
                     });
                     kind.Define(a, b, expected, accumulate: true);

@@ -15,13 +15,14 @@ internal static class ProductKinds
 {
     public static readonly ProductKind[] All = Enum.GetValues<ProductKind>();
 
-    public static void Compute(this ProductKind kind, WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate)
+    public static void Compute(
+        this ProductKind kind, WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision = default)
     {
         switch (kind)
         {
-            case ProductKind.Nt: Hadal.Numerics.MatMul.Nt(pool, a, b, c, accumulate); break;
-            case ProductKind.Nn: Hadal.Numerics.MatMul.Nn(pool, a, b, c, accumulate); break;
-            default: Hadal.Numerics.MatMul.Tn(pool, a, b, c, accumulate); break;
+            case ProductKind.Nt: Hadal.Numerics.MatMul.Nt(pool, a, b, c, accumulate, precision); break;
+            case ProductKind.Nn: Hadal.Numerics.MatMul.Nn(pool, a, b, c, accumulate, precision); break;
+            default: Hadal.Numerics.MatMul.Tn(pool, a, b, c, accumulate, precision); break;
         }
     }
 
@@ -32,6 +33,33 @@ internal static class ProductKinds
             case ProductKind.Nt: MatMulReference.Nt(a, b, c, accumulate); break;
             case ProductKind.Nn: MatMulReference.Nn(a, b, c, accumulate); break;
             default: MatMulReference.Tn(a, b, c, accumulate); break;
+        }
+    }
+
+    /// <summary>By managed kernels, also where generated ones stand behind the public face.</summary>
+    public static unsafe void ComputeManaged(
+        this ProductKind kind, WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision) =>
+        ProductDispatch.RunManaged(pool, new Product
+        {
+            A = kind == ProductKind.Tn ? Factor.DownColumns(a, precision) : Factor.AlongRows(a, precision),
+            B = kind == ProductKind.Nt ? Factor.AlongRows(b, precision) : Factor.DownColumns(b, precision),
+            M = c.Rows,
+            N = c.Columns,
+            K = kind == ProductKind.Tn ? a.Rows : a.Columns,
+            C = c.F32,
+            CStride = c.RowStride,
+            Precision = precision,
+            Accumulate = accumulate,
+        });
+
+    public static void ComputeGroups(
+        this ProductKind kind, WorkerPool pool, Matrix a, Matrix b, int[] offsets, Matrix c, bool accumulate, ProductPrecision precision = default)
+    {
+        switch (kind)
+        {
+            case ProductKind.Nt: GroupedMatMul.Nt(pool, a, offsets, b, c, accumulate, precision); break;
+            case ProductKind.Nn: GroupedMatMul.Nn(pool, a, offsets, b, c, accumulate, precision); break;
+            default: GroupedMatMul.Tn(pool, a, b, offsets, c, accumulate, precision); break;
         }
     }
 

@@ -28,12 +28,32 @@ internal sealed class Samples(int seed, int gap = 3) : IDisposable
         return copy;
     }
 
+    /// <summary>An F32 matrix with the elements of the first, rounded to BF16 one by one.</summary>
+    public Matrix Rounded(Matrix source)
+    {
+        Matrix rounded = Allocate(source.Rows, source.Columns, ElementType.F32);
+        for (int i = 0; i < source.Rows; i++)
+        {
+            for (int j = 0; j < source.Columns; j++) rounded.Row(i)[j] = BFloat16.FromSingle((float)Element(source, i, j)).ToSingle();
+        }
+
+        return rounded;
+    }
+
     public static double Element(Matrix matrix, int row, int column)
     {
         long index = matrix.Offset + row * matrix.RowStride + column;
         return matrix.ElementType == ElementType.BF16
             ? BitConverter.UInt32BitsToSingle((uint)matrix.Buffer.AsSpan<ushort>(index, 1)[0] << 16)
             : matrix.Buffer.AsSpan<float>(index, 1)[0];
+    }
+
+    public static void Scale(Matrix matrix, float factor)
+    {
+        for (int i = 0; i < matrix.Rows; i++)
+        {
+            for (int j = 0; j < matrix.Columns; j++) Set(matrix, i, j, (float)Element(matrix, i, j) * factor);
+        }
     }
 
     public static void AssertSameBits(Matrix expected, Matrix actual, string what)

@@ -1,0 +1,128 @@
+namespace Hadal.Numerics;
+
+/// <summary>
+/// BF16 products on AMX tiles, with generated kernels. One parallel region packs what several parts share, a second one computes. An
+/// element's sum goes over blocks of 32 values of k, ascending; within a block in the order of the tile unit (docs/numerics.md). Where a
+/// product is cut, for caches or threads, doesn't show in its bits: between blocks of k sums rest in memory as F32.
+/// </summary>
+internal static unsafe class TiledProduct
+{
+    // Most bytes of a factor that are packed at once for all threads, and most values of k of which that is true.
+    private const long MostPackedBytes = 32L << 20;
+    private const int MostInner = 16 * 1024;
+
+    /// <summary>Computes one product.</summary>
+    public static void Run(WorkerPool pool, TileKernelSet kernels, Product product)
+    {
+        int inner = Math.Min(product.K, MostInner);
+        int rows = MostOuter(product.N, TiledPlan.MostColumnPanels), columns = MostOuter(product.M, TiledPlan.MostRowPanels);
+        for (int n = 0; n < product.N; n += columns)
+        {
+            for (int m = 0; m < product.M; m += rows)
+            {
+                // At least once: without any k the result is set to zero.
+                int k = 0;
+                do
+                {
+                    Product piece = product with
+                    {
+                        A = product.A.From(m, k),
+                        B = product.B.From(n, k),
+                        C = product.C + m * product.CStride + n,
+                        M = Math.Min(rows, product.M - m),
+                        N = Math.Min(columns, product.N - n),
+                        K = Math.Min(inner, product.K - k),
+                        Accumulate = product.Accumulate || k > 0,
+                    };
+                    RunAtOnce(pool, kernels, new ProductGroups(piece, 1, null, GroupAxis.Rows, 0));
+                    k += inner;
+                }
+                while (k < product.K);
+            }
+        }
+
+        // A factor is not packed for all threads, and need not be cut, if the other one gives a single part.
+        int MostOuter(int other, int panels) =>
+            other <= panels * TileShape.Rows ? int.MaxValue / 2 : (int)(MostPackedBytes / ((long)Math.Max(inner, 1) * sizeof(ushort)) / 512 * 512);
+    }
+
+    /// <summary>Computes all groups, in one go as long as what they share fits.</summary>
+    public static void Run(WorkerPool pool, TileKernelSet kernels, ProductGroups groups)
+    {
+        long bytes = 0;
+        for (int g = 0; g < groups.Count; g++)
+        {
+            Product product = groups.Select(g);
+            bytes += PackedTiles.Bytes(product.M, product.K) + (product.M > TiledPlan.MostRowPanels * TileShape.Rows ? PackedTiles.Bytes(product.N, product.K) : 0);
+        }
+
+        if (bytes <= 2 * MostPackedBytes)
+        {
+            RunAtOnce(pool, kernels, groups);
+            return;
+        }
+
+        for (int g = 0; g < groups.Count; g++) Run(pool, kernels, groups.Select(g));
+    }
+
+    private static void RunAtOnce(WorkerPool pool, TileKernelSet kernels, ProductGroups groups)
+    {
+        // The plans come first; what is packed begins on a cache line.
+        long planBytes = (groups.Count * (long)sizeof(TiledPlan) + TileShape.Bytes - 1) / TileShape.Bytes * TileShape.Bytes;
+        long packedBytes = 0;
+        for (int g = 0; g < groups.Count; g++)
+        {
+            TiledPlan plan = new(groups.Select(g), groups.Count, pool.Count);
+            packedBytes += plan.LeftBytes + plan.RightBytes;
+        }
+
+        byte* memory = (byte*)PackingScratch.Shared((planBytes + packedBytes) / sizeof(float));
+        TiledPlan* plans = (TiledPlan*)memory;
+        byte* packed = memory + planBytes;
+        int packings = 0, parts = 0;
+        for (int g = 0; g < groups.Count; g++)
+        {
+            TiledPlan plan = new(groups.Select(g), groups.Count, pool.Count);
+            long panelBytes = (long)TileShape.InnerTiles(plan.Product.K) * TileShape.Bytes;
+            plans[g] = plan with
+            {
+                Left = new PackedTiles(packed, panelBytes),
+                Right = new PackedTiles(packed + plan.LeftBytes, panelBytes),
+                FirstPacking = packings,
+                FirstPart = parts,
+            };
+            packed += plan.LeftBytes + plan.RightBytes;
+            packings += plan.Packings;
+            parts += plan.Parts;
+        }
+
+        Job job = new(kernels, plans, groups.Count, packs: true);
+        if (packings > 0) pool.Run(ref job, packings);
+        job = new(kernels, plans, groups.Count, packs: false);
+        pool.Run(ref job, parts);
+    }
+
+    private readonly struct Job(TileKernelSet kernels, TiledPlan* plans, int count, bool packs) : IParallelJob
+    {
+        public void Execute(int part)
+        {
+            TiledPlan* plan = plans + Find(part);
+            if (packs) plan->Pack(kernels, part - plan->FirstPacking);
+            else plan->Compute(kernels, part - plan->FirstPart);
+        }
+
+        // The last plan that begins at or before the part: those without parts begin where their successor does.
+        private int Find(int part)
+        {
+            int low = 0, high = count;
+            while (high - low > 1)
+            {
+                int middle = (low + high) / 2;
+                if ((packs ? plans[middle].FirstPacking : plans[middle].FirstPart) <= part) low = middle;
+                else high = middle;
+            }
+
+            return low;
+        }
+    }
+}
