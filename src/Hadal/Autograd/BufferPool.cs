@@ -14,6 +14,9 @@ internal sealed class BufferPool : IDisposable
     /// <summary>Bytes handed out and not returned yet.</summary>
     public long RentedBytes { get; private set; }
 
+    /// <summary>The most bytes that were handed out at a time since the last <see cref="ResetPeak"/>.</summary>
+    public long PeakRentedBytes { get; private set; }
+
     /// <summary>Bytes that wait for reuse.</summary>
     public long FreeBytes { get; private set; }
 
@@ -23,8 +26,11 @@ internal sealed class BufferPool : IDisposable
         if (_free.TryGetValue(size, out Stack<NativeBuffer>? stack) && stack.TryPop(out NativeBuffer? buffer)) FreeBytes -= size;
         else buffer = new NativeBuffer(size, zeroed: false);
         RentedBytes += size;
+        PeakRentedBytes = Math.Max(PeakRentedBytes, RentedBytes);
         return buffer;
     }
+
+    public void ResetPeak() => PeakRentedBytes = RentedBytes;
 
     public void Return(NativeBuffer buffer)
     {

@@ -2,13 +2,6 @@ using Hadal.Numerics;
 
 namespace Hadal.Autograd;
 
-/// <summary>One recorded operation: knows its inputs, outputs and what it saved, and how a gradient passes back through it.</summary>
-public abstract class Operation
-{
-    /// <summary>Adds to the gradients of the inputs what follows from the gradients of the outputs.</summary>
-    public abstract void Backward(Graph g);
-}
-
 /// <summary>
 /// The tape. Operations are extension methods (<c>g.Linear(x, w)</c>) that allocate their outputs here and, while recording, leave an
 /// <see cref="Operation"/> behind. The graph is passed as an argument and is never ambient; it serves one thread at a time.
@@ -41,8 +34,20 @@ public sealed class Graph : IDisposable
     /// <summary>Whether operations leave a trace for backward.</summary>
     public bool IsRecording { get; }
 
+    /// <summary>What the products of linear layers, experts and the head do to their factors, forward and backward.</summary>
+    public ProductPrecision Precision { get; init; } = ProductPrecision.F32;
+
+    /// <summary>
+    /// Whether normed and activated rows and up-projected keys, values and queries are computed again in backward rather than kept:
+    /// DeepSeek-V3 (2412.19437) section 3.2.3. Less memory, more time, the same bits.
+    /// </summary>
+    public bool Recomputes { get; init; }
+
     /// <summary>Bytes of the tensors that are alive on this graph.</summary>
     public long LiveBytes => _pool.RentedBytes;
+
+    /// <summary>The most bytes that were alive at a time since the last <see cref="Reset"/>.</summary>
+    public long PeakLiveBytes => _pool.PeakRentedBytes;
 
     /// <summary>Bytes that the graph keeps for its next step.</summary>
     public long PooledBytes => _pool.FreeBytes;
@@ -66,6 +71,7 @@ public sealed class Graph : IDisposable
     public void Record(Operation operation)
     {
         if (!IsRecording) throw new InvalidOperationException("this graph does not record");
+        if (Recomputes && operation is RecomputableOperation recomputable) recomputable.Attach();
         _tape.Add((operation, _unclaimed));
         _unclaimed = _tensors.Count;
     }
@@ -75,17 +81,37 @@ public sealed class Graph : IDisposable
         IsRecording && (a.RequiresGradient || b is { RequiresGradient: true } || c is { RequiresGradient: true });
 
     /// <summary>The gradient to add to, zero at first, as rows of the innermost dimension; null if the tensor requires none.</summary>
-    public Matrix? GradientOf(Tensor? tensor)
+    public Matrix? GradientOf(Tensor? tensor) => TargetOf(tensor)?.ToAddTo(Workers);
+
+    /// <summary>
+    /// The gradient to add to or, if none has reached the tensor yet, to write as a whole: its content is undefined then, and what would
+    /// have been added to zeros is stored (-0 instead of +0 is all that differs). Null if the tensor requires none.
+    /// </summary>
+    public GradientTarget? TargetOf(Tensor? tensor)
     {
         if (tensor is not { RequiresGradient: true }) return null;
-        if (tensor.Gradient is null)
+        bool isFirst = tensor.Gradient is null && tensor.Graph is not null;
+
+        // A parameter owns its gradient, which outlives the step; a tensor of this graph borrows one, freed together with it.
+        tensor.Gradient ??= tensor.Graph is null ? Tensor.Create(tensor.Shape) : Borrow(tensor.Shape, ElementType.F32);
+        return new GradientTarget(tensor.Gradient.AsMatrix(), Accumulate: !isFirst);
+    }
+
+    /// <summary>
+    /// Adds the gradient of an operation's output to that of an input of the same shape, or makes it the input's own if that is the first.
+    /// It is the last thing that the operation's backward may do with it.
+    /// </summary>
+    public void PassOn(Tensor output, Tensor? input)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        if (input is not { RequiresGradient: true } || output.Gradient is null) return;
+        if (input.Gradient is null && input.Graph is not null && input.Shape == output.Shape)
         {
-            // A parameter owns its gradient, which outlives the step; a tensor of this graph borrows one, freed together with it.
-            tensor.Gradient = tensor.Graph is null ? Tensor.Create(tensor.Shape) : Borrow(tensor.Shape, ElementType.F32);
-            tensor.ZeroGradient();
+            (input.Gradient, output.Gradient) = (output.Gradient, null);
+            return;
         }
 
-        return tensor.Gradient.AsMatrix();
+        TargetOf(input)!.Value.Add(Workers, output.Gradient.AsMatrix());
     }
 
     /// <summary>The gradient that has reached an output; null if none did, so that there is nothing to pass back.</summary>
@@ -129,7 +155,10 @@ public sealed class Graph : IDisposable
         }
     }
 
-    /// <summary>Opens a stretch of inference at whose end all but one of the tensors allocated in it are released. Recording ignores it.</summary>
+    /// <summary>
+    /// Opens a stretch at whose end all but one of the tensors allocated in it are released, or while recording, if the graph recomputes,
+    /// those of them dropped that can be computed again.
+    /// </summary>
     public GraphScope Scope() => new(this, _tensors.Count);
 
     /// <summary>Forgets the tape and takes all memory back into the pool. Tensors of this graph can't be read afterwards.</summary>
@@ -138,6 +167,7 @@ public sealed class Graph : IDisposable
         _tape.Clear();
         Release(0, keep: null);
         _unclaimed = 0;
+        _pool.ResetPeak();
     }
 
     /// <summary>Frees the memory that waits for reuse, for instance after a step that was larger than those to come.</summary>
@@ -149,6 +179,8 @@ public sealed class Graph : IDisposable
         Reset();
         _pool.Dispose();
     }
+
+    internal NativeBuffer Lend(long bytes) => _pool.Rent(bytes);
 
     internal void TakeBack(NativeBuffer buffer) => _pool.Return(buffer);
 
@@ -164,6 +196,35 @@ public sealed class Graph : IDisposable
         _tensors.RemoveRange(first, _tensors.Count - first);
         if (kept) _tensors.Add(keep!);
     }
+
+    internal void Drop(int first, Tensor keep)
+    {
+        for (int i = first; i < _tensors.Count; i++)
+        {
+            if (_tensors[i].Source is not null && !ReferenceEquals(_tensors[i], keep)) _tensors[i].Drop();
+        }
+    }
+}
+
+/// <summary>Where an operation puts the gradient of an input: see <see cref="Graph.TargetOf"/>.</summary>
+/// <param name="Gradient">Rows of the input's innermost dimension.</param>
+/// <param name="Accumulate">Whether to add to what is there; otherwise every element is to be written.</param>
+public readonly record struct GradientTarget(Matrix Gradient, bool Accumulate)
+{
+    /// <summary>The gradient for an operation that can only add to it: zeros if nothing is there.</summary>
+    internal Matrix ToAddTo(WorkerPool workers)
+    {
+        if (!Accumulate) Elementwise.Fill(workers, Gradient, 0);
+        return Gradient;
+    }
+
+    /// <summary>Puts scale · <paramref name="x"/> there.</summary>
+    internal void Add(WorkerPool workers, Matrix x, float scale = 1)
+    {
+        if (Accumulate) Elementwise.Accumulate(workers, x, Gradient, scale);
+        else if (scale == 1) Elementwise.Copy(workers, x, Gradient);
+        else Elementwise.Scale(workers, x, scale, Gradient);
+    }
 }
 
 /// <summary>See <see cref="Graph.Scope"/>.</summary>
@@ -178,10 +239,11 @@ public readonly ref struct GraphScope
         _first = first;
     }
 
-    /// <summary>Ends the scope and returns <paramref name="result"/>, the one tensor that survives it.</summary>
+    /// <summary>Ends the scope and returns <paramref name="result"/>, the one tensor that is sure to survive it.</summary>
     public Tensor Close(Tensor result)
     {
-        if (!_graph.IsRecording) _graph.Release(_first, keep: result);
+        if (_graph.IsRecording) _graph.Drop(_first, keep: result);
+        else _graph.Release(_first, keep: result);
         return result;
     }
 }

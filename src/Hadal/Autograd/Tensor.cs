@@ -34,12 +34,16 @@ public sealed class Tensor : IDisposable
     /// <summary>The graph that lent the memory; null if the tensor owns it.</summary>
     internal Graph? Graph { get; }
 
-    /// <summary>The memory, for views.</summary>
+    /// <summary>The operation that can compute the content again; null if none can, or the graph keeps everything.</summary>
+    internal RecomputableOperation? Source { get; set; }
+
+    /// <summary>The memory, for views. What was dropped is computed again.</summary>
     /// <exception cref="ObjectDisposedException">The tensor was released.</exception>
     public NativeBuffer Buffer
     {
         get
         {
+            if (_buffer is null && Source is not null) Source.Restore(Graph!);
             ObjectDisposedException.ThrowIf(_buffer is null, this);
             return _buffer;
         }
@@ -89,6 +93,13 @@ public sealed class Tensor : IDisposable
     {
         Gradient?.Dispose();
         Gradient = null;
+        Source = null;
+        Drop();
+    }
+
+    /// <summary>Gives the memory up; a tensor with a <see cref="Source"/> comes back when it is read.</summary>
+    internal void Drop()
+    {
         if (_buffer is { } buffer)
         {
             _buffer = null;
@@ -96,4 +107,7 @@ public sealed class Tensor : IDisposable
             else Graph.TakeBack(buffer);
         }
     }
+
+    /// <summary>Takes memory again after <see cref="Drop"/>, with undefined content.</summary>
+    internal void Reclaim() => _buffer ??= Graph!.Lend(checked(Shape.Count * ElementType.SizeInBytes()));
 }

@@ -21,7 +21,8 @@ public static class ModelReader
     /// <summary>Reads a model with its weights.</summary>
     /// <param name="folder">The folder.</param>
     /// <param name="matrixType">
-    /// How matrices are held: F32 or BF16. By default BF16 stays BF16 and everything else becomes F32, which loses nothing.
+    /// How matrices are held: F32 or BF16. By default BF16 stays BF16 and everything else becomes F32, which loses nothing. Routers are
+    /// always F32.
     /// </param>
     /// <param name="trainable">Whether parameters require gradients.</param>
     /// <param name="progress">Told how many of how many parameters have been read, after each array.</param>
@@ -167,7 +168,7 @@ public static class ModelReader
         SafetensorsCheckpoint checkpoint, ModelConfig config, Parameter parameter, StoredTensor[] parts, ElementType? matrixType, bool trainable)
     {
         bool allBFloat16 = parts.All(part => checkpoint.Tensor(part.Name).Entry.ElementType == ElementType.BF16);
-        ElementType type = !parameter.IsMatrix ? ElementType.F32 : matrixType ?? (allBFloat16 ? ElementType.BF16 : ElementType.F32);
+        ElementType type = !parameter.IsNarrowable ? ElementType.F32 : matrixType ?? (allBFloat16 ? ElementType.BF16 : ElementType.F32);
         Tensor value = Tensor.Create(parameter.Shape, type, trainable && parameter.IsTrainable);
         try
         {

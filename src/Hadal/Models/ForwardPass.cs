@@ -24,12 +24,13 @@ public delegate void ForwardProbe(string name, Tensor value);
 /// <summary>What the layers of one forward pass share besides the graph: the tokens, the angles, the form, the probe.</summary>
 public sealed class ForwardPass
 {
-    internal ForwardPass(TokenBatch batch, RotaryAngles angles, MlaForm form, ForwardProbe? probe)
+    internal ForwardPass(TokenBatch batch, RotaryAngles angles, MlaForm form, ForwardProbe? probe, ExpertBalance? balance)
     {
         Batch = batch;
         Angles = angles;
         Form = form;
         Probe = probe;
+        Balance = balance;
         KeysAndValues = new AttentionSequence[batch.Sequences.Count];
     }
 
@@ -48,8 +49,13 @@ public sealed class ForwardPass
     /// <summary>Sees intermediate results, if anyone asked.</summary>
     internal ForwardProbe? Probe { get; }
 
+    /// <summary>Notes the use of experts, if anyone asked.</summary>
+    internal ExpertBalance? Balance { get; }
+
     /// <summary>Computes the tables for a batch on a graph.</summary>
-    internal static ForwardPass Begin(Graph g, TokenBatch batch, ReadOnlySpan<float> inverse, float amplitude, RotaryLayout layout, MlaForm form, ForwardProbe? probe)
+    internal static ForwardPass Begin(
+        Graph g, TokenBatch batch, ReadOnlySpan<float> inverse, float amplitude, RotaryLayout layout, MlaForm form, ForwardProbe? probe,
+        ExpertBalance? balance)
     {
         // One table row per position in use, not per token: sequences of a batch mostly share their positions.
         int first = batch.PositionArray.Min(), last = batch.PositionArray.Max();
@@ -58,6 +64,6 @@ public sealed class ForwardPass
         int[] rows = dense ? [.. batch.PositionArray.Select(p => p - first)] : [.. Enumerable.Range(0, batch.Count)];
         Tensor cos = g.Allocate(new Shape(positions.Length, inverse.Length)), sin = g.Allocate(cos.Shape); // [positions, dim / 2]
         RotaryFrequencies.FillTables(inverse, amplitude, positions, cos.Span, sin.Span);
-        return new ForwardPass(batch, new RotaryAngles(cos, sin, layout, rows), form, probe);
+        return new ForwardPass(batch, new RotaryAngles(cos, sin, layout, rows), form, probe, balance);
     }
 }

@@ -68,6 +68,9 @@ public sealed class Parameter
     /// <summary>Whether it may be stored in fewer bits; norms, biases and correction biases always stay F32.</summary>
     public bool IsMatrix => Kind is not (ParameterKind.Norm or ParameterKind.Bias or ParameterKind.RoutingBias);
 
+    /// <summary>Whether low-precision training holds it in fewer bits: all matrices but the router, as in DeepSeek-V3 section 3.3.1.</summary>
+    public bool IsNarrowable => IsMatrix && Kind != ParameterKind.Router;
+
     /// <summary>Gives the parameter its array and takes ownership of it.</summary>
     /// <exception cref="ArgumentException">The shape differs, or the element type is not one that kernels compute with.</exception>
     public void Assign(Tensor value)
@@ -115,5 +118,9 @@ internal readonly struct ParameterScope(List<Parameter> parameters, string prefi
 public sealed record Projection(Parameter Weight, Parameter? Bias)
 {
     /// <summary>Applies the layer to every row.</summary>
-    public Tensor Forward(Graph g, Tensor x) => g.Linear(x, Weight.Value, Bias?.Value); // [tokens, outputs]
+    /// <param name="g">The graph.</param>
+    /// <param name="x">[tokens, inputs].</param>
+    /// <param name="recomputes">Whether a graph that recomputes drops the result; see <see cref="LinearOperation.Linear"/>.</param>
+    /// <returns>[tokens, outputs].</returns>
+    public Tensor Forward(Graph g, Tensor x, bool recomputes = false) => g.Linear(x, Weight.Value, Bias?.Value, recomputes: recomputes);
 }

@@ -60,6 +60,10 @@ public sealed class Transformer : IDisposable
     /// <summary>Multi-token-prediction modules, nearest first.</summary>
     public IReadOnlyList<MultiTokenPrediction> Modules { get; } = [];
 
+    /// <summary>All layers with experts, those of the prediction modules last.</summary>
+    public IReadOnlyList<DeepSeekMoE> ExpertLayers =>
+        [.. Layers.Concat(Modules.Select(module => module.Layer)).Select(layer => layer.FeedForward).OfType<DeepSeekMoE>()];
+
     /// <summary>All parameters in the order of the forward pass, each once.</summary>
     public IReadOnlyList<Parameter> Parameters => _parameters;
 
@@ -71,14 +75,15 @@ public sealed class Transformer : IDisposable
     /// <param name="batch">The tokens.</param>
     /// <param name="form">Form of latent attention; by default expanded without caches and absorbed with them.</param>
     /// <param name="probe">Sees intermediate results.</param>
+    /// <param name="balance">Notes how the experts are used.</param>
     /// <returns>[tokens, hidden], after the last norm.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A token id is not in the vocabulary.</exception>
-    public Tensor Forward(Graph g, TokenBatch batch, MlaForm? form = null, ForwardProbe? probe = null)
+    public Tensor Forward(Graph g, TokenBatch batch, MlaForm? form = null, ForwardProbe? probe = null, ExpertBalance? balance = null)
     {
         ArgumentNullException.ThrowIfNull(g);
         ArgumentNullException.ThrowIfNull(batch);
         for (int s = 0; s < batch.Caches.Count; s++) batch.Caches[s].Reserve(batch.Sequences[s].Count);
-        ForwardPass pass = Begin(g, batch, form ?? (batch.Caches.Count == 0 ? MlaForm.Expanded : MlaForm.Absorbed), probe);
+        ForwardPass pass = Begin(g, batch, form ?? (batch.Caches.Count == 0 ? MlaForm.Expanded : MlaForm.Absorbed), probe, balance);
 
         Tensor x = g.Rows(Embedding.Value, batch.IdArray); // [tokens, hidden]
         probe?.Invoke("hidden_states.0", x);
@@ -105,34 +110,37 @@ public sealed class Transformer : IDisposable
     /// </summary>
     /// <param name="g">The graph.</param>
     /// <param name="hidden">The result of <see cref="Forward"/> on the same batch.</param>
-    /// <param name="batch">Whole sequences, nothing cached, each longer than the number of modules.</param>
+    /// <param name="batch">Whole sequences, nothing cached.</param>
     /// <param name="probe">Sees intermediate results.</param>
+    /// <param name="balance">Notes how the experts are used.</param>
     /// <returns>
-    /// For each depth k = 1, 2, ... the normed hidden states, [rows, hidden], to be given to <see cref="Logits"/>, and the tokens
-    /// they belong to: of a sequence of n tokens the first n - k.
+    /// One for each depth k = 1, 2, ... with the first n - k tokens of every sequence of n; sequences of k tokens or fewer are not in it,
+    /// and where all are too short the list ends.
     /// </returns>
-    public IReadOnlyList<(Tensor Hidden, TokenBatch Tokens)> PredictFurther(Graph g, Tensor hidden, TokenBatch batch, ForwardProbe? probe = null)
+    /// <exception cref="ArgumentException">The batch has caches.</exception>
+    public IReadOnlyList<ModulePrediction> PredictFurther(
+        Graph g, Tensor hidden, TokenBatch batch, ForwardProbe? probe = null, ExpertBalance? balance = null)
     {
         ArgumentNullException.ThrowIfNull(g);
         ArgumentNullException.ThrowIfNull(batch);
-        if (batch.Caches.Count > 0 || batch.Sequences.Any(s => s.Count <= Modules.Count))
-        {
-            throw new ArgumentException($"{Modules.Count} prediction modules need uncached sequences of more tokens than that", nameof(batch));
-        }
-
-        List<(Tensor, TokenBatch)> depths = [];
+        if (batch.Caches.Count > 0) throw new ArgumentException("prediction modules need uncached sequences", nameof(batch));
+        List<ModulePrediction> depths = [];
         TokenBatch previous = batch;
+        int[] rows = [.. Enumerable.Range(0, batch.Count)];
         foreach (MultiTokenPrediction module in Modules)
         {
             // Row i of this depth: the previous depth's state at i, and the token at i + depth.
             int depth = depths.Count + 1;
-            TokenBatch tokens = TokenBatch.Of([.. previous.Sequences.Select(s => previous.IdArray[s.Start..(s.Start + s.Count - 1)])]);
-            int[] states = [.. previous.Sequences.SelectMany(s => Enumerable.Range(s.Start, s.Count - 1))];
-            int[] next = [.. batch.Sequences.SelectMany(s => batch.IdArray[(s.Start + depth)..(s.Start + s.Count)])];
-            ForwardPass pass = Begin(g, tokens, MlaForm.Expanded, probe);
+            SequenceRows[] remaining = [.. previous.Sequences.Where(s => s.Count > 1)];
+            if (remaining.Length == 0) break;
+            TokenBatch tokens = TokenBatch.Of([.. remaining.Select(s => previous.IdArray[s.Start..(s.Start + s.Count - 1)])]);
+            int[] states = [.. remaining.SelectMany(s => Enumerable.Range(s.Start, s.Count - 1))];
+            rows = [.. states.Select(state => rows[state])];
+            int[] next = [.. rows.Select(row => batch.IdArray[row + depth])];
+            ForwardPass pass = Begin(g, tokens, MlaForm.Expanded, probe, balance);
             (hidden, Tensor normed) = module.Forward(g, g.Rows(hidden, states), g.Rows(Embedding.Value, next), pass);
             probe?.Invoke(depth == 1 ? "mtp.hidden" : $"mtp.{depth - 1}.hidden", hidden);
-            depths.Add((normed, tokens));
+            depths.Add(new ModulePrediction(depth, normed, tokens, rows));
             previous = tokens;
         }
 
@@ -141,7 +149,10 @@ public sealed class Transformer : IDisposable
 
     /// <summary>Gives every parameter fresh memory: matrices normal with the configured deviation, norms 1, biases 0.</summary>
     /// <param name="seed">The same seed gives the same weights.</param>
-    public void Initialise(int seed)
+    /// <param name="matrixType">
+    /// How matrices are held, F32 or BF16: the same draw, rounded. Routers stay F32 (DeepSeek-V3 section 3.3.1).
+    /// </param>
+    public void Initialise(int seed, ElementType matrixType = ElementType.F32)
     {
         Random random = new(seed);
         foreach (Parameter parameter in _parameters)
@@ -150,6 +161,19 @@ public sealed class Transformer : IDisposable
             if (parameter.Kind == ParameterKind.Norm) value.Span.Fill(1);
             else if (parameter.IsMatrix) FillNormal(value.AsMatrix(), Config.InitializerRange, random);
             parameter.Assign(value);
+            if (parameter.IsNarrowable) Convert(parameter, matrixType);
+        }
+    }
+
+    /// <summary>
+    /// Holds the matrices of a loaded model in another type, F32 or BF16, and routers in F32. Gradients, always F32, are dropped.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The model was described but not loaded or initialised.</exception>
+    public void HoldMatricesAs(ElementType matrixType)
+    {
+        foreach (Parameter parameter in _parameters)
+        {
+            if (parameter.IsMatrix) Convert(parameter, parameter.IsNarrowable ? matrixType : ElementType.F32);
         }
     }
 
@@ -159,8 +183,18 @@ public sealed class Transformer : IDisposable
         foreach (Parameter parameter in _parameters) parameter.Free();
     }
 
-    private ForwardPass Begin(Graph g, TokenBatch batch, MlaForm form, ForwardProbe? probe) =>
-        ForwardPass.Begin(g, batch, _inverseFrequencies, _amplitude, _layout, form, probe);
+    private ForwardPass Begin(Graph g, TokenBatch batch, MlaForm form, ForwardProbe? probe, ExpertBalance? balance) =>
+        ForwardPass.Begin(g, batch, _inverseFrequencies, _amplitude, _layout, form, probe, balance);
+
+    private static void Convert(Parameter parameter, ElementType type)
+    {
+        Tensor old = parameter.Value;
+        if (old.ElementType == type) return;
+        Tensor value = Tensor.Create(old.Shape, type, old.RequiresGradient);
+        using WorkerPool alone = new(1);
+        Elementwise.Copy(alone, old.AsMatrix(), value.AsMatrix());
+        parameter.Assign(value);
+    }
 
     // Box and Muller 1958.
     private static void FillNormal(Matrix values, float deviation, Random random)

@@ -42,6 +42,36 @@ public sealed class DeterminismTests
         Assert.Equal(Bits(block.Logits(g)), Bits(block.Logits(block.Recording)));
     }
 
+    [Fact]
+    public void What_reused_memory_held_before_changes_no_bit()
+    {
+        using WorkerPool pool = new(2);
+        using Block block = new(pool, s_batch);
+        List<int[]> expected = Gradients(block);
+        block.Recording.Reset();
+        List<Tensor> poisoned = [];
+        for (long bytes = 512; block.Recording.PooledBytes > 0; bytes += 1L << (int)(Math.Log2(bytes) - 3))
+        {
+            // All buffers of one size class, and one more that is new.
+            for (long before = -1; before != block.Recording.PooledBytes;)
+            {
+                before = block.Recording.PooledBytes;
+                poisoned.Add(block.Recording.Borrow(new Shape((int)(bytes / sizeof(float)))));
+                poisoned[^1].Span.Fill(float.NaN);
+            }
+        }
+
+        poisoned.ForEach(tensor => tensor.Dispose());
+        foreach (Tensor parameter in block.Parameters) parameter.ZeroGradient();
+        Assert.Equal(expected, Gradients(block));
+    }
+
+    private static List<int[]> Gradients(Block block)
+    {
+        block.Recording.Backward(block.Forward(block.Recording));
+        return [.. block.Parameters.Select(parameter => Bits(parameter.Gradient!))];
+    }
+
     private static List<int[]> Step(int workers)
     {
         using WorkerPool pool = new(workers);

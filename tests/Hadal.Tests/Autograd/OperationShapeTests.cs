@@ -52,6 +52,30 @@ public sealed class OperationShapeTests : IDisposable
     }
 
     [Fact]
+    public void The_fused_head_needs_a_target_and_a_weight_for_each_row()
+    {
+        _ = _g.HeadCrossEntropy(T(4, 5), T(7, 5), [0, 1, 6, -1], new float[4]);
+        Refuses(() => _g.HeadCrossEntropy(T(4, 5), T(7, 6), [0, 1, 6, -1], new float[4]));
+        Refuses(() => _g.HeadCrossEntropy(T(4, 5), T(7, 5), [0, 1, 6], new float[4]));
+        Refuses(() => _g.HeadCrossEntropy(T(4, 5), T(7, 5), [0, 1, 6, -1], new float[3]));
+        Refuses(() => _g.HeadCrossEntropy(T(4, 5), T(7, 5), [0, 1, 7, -1], new float[4]));
+    }
+
+    [Fact]
+    public void A_balance_loss_needs_scores_and_sequences_of_all_tokens()
+    {
+        RoutingRule rule = new(ScoreFunction.Sigmoid, ExpertSelection.Greedy, 2, 1, 1, true, 1);
+        Routes routes = _g.RouteToExperts(T(4, 8), [], rule);
+        BalanceWeights weights = BalanceWeights.V3;
+        _ = _g.BalanceLoss(routes, rule, s_four, weights);
+        Refuses(() => _g.BalanceLoss(routes with { Scores = null }, rule, s_four, weights));
+        Refuses(() => _g.BalanceLoss(routes, rule, [new(0, 3)], weights));
+        Refuses(() => _g.BalanceLoss(routes, rule, [new(0, 5)], weights));
+        Refuses(() => _g.BalanceLoss(routes, rule, [new(0, 2), new(3, 1)], weights));
+        Refuses(() => _g.BalanceLoss(routes, rule, [new(0, 5), new(5, -1)], weights));
+    }
+
+    [Fact]
     public void Rotary_needs_heads_lanes_and_tables_that_fit()
     {
         RotaryAngles Angles(int pairs, params int[] rows) => new(T(3, pairs), T(3, pairs), RotaryLayout.HalfSplit, rows);

@@ -90,10 +90,23 @@ public sealed class EqualFormsTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
-    public void Prediction_refuses_sequences_that_are_too_short()
+    public void Prediction_leaves_out_sequences_that_are_too_short()
     {
         using Transformer model = TinyModels.Create(ConfigText.V3.With("num_nextn_predict_layers", "2"));
-        Assert.Throws<ArgumentException>(() => Predict(model, [TinyModels.Ids(5, 1), TinyModels.Ids(2, 2)]));
+        int[] five = TinyModels.Ids(5, 1);
+        float[][] alone = Predict(model, [five]);
+        using Graph g = new(_workers, recording: false);
+        TokenBatch batch = TokenBatch.Of([7], five, [3, 4]);
+        IReadOnlyList<ModulePrediction> depths = model.PredictFurther(g, model.Forward(g, batch), batch);
+        Assert.Equal([[1, 2, 3, 4, 6], [1, 2, 3]], depths.Select(depth => depth.Rows));
+        Assert.Equal([[4, 1], [3]], depths.Select(depth => depth.Tokens.Sequences.Select(rows => rows.Count)));
+        for (int k = 0; k < 2; k++)
+        {
+            TinyModels.AssertSameBits(alone[k], model.Logits(g, depths[k].Hidden).Span[..alone[k].Length], $"depth {k + 1}");
+        }
+
+        batch = TokenBatch.Of([1], [2]);
+        Assert.Empty(model.PredictFurther(g, model.Forward(g, batch), batch));
     }
 
     private float[][] Predict(Transformer model, int[][] sequences)

@@ -19,8 +19,8 @@ public static class AddOperation
         public override void Backward(Graph g)
         {
             if (Graph.GradientReaching(y) is not { } dy) return;
-            if (g.GradientOf(a) is { } da) Elementwise.Accumulate(g.Workers, dy, da);
-            if (g.GradientOf(b) is { } db) Elementwise.Accumulate(g.Workers, dy, db);
+            if (g.TargetOf(b) is { } db) db.Add(g.Workers, dy);
+            g.PassOn(y, a);
         }
     }
 }

@@ -45,7 +45,8 @@ public readonly record struct RoutingRule(
 /// <summary>A token's experts and how much each counts.</summary>
 /// <param name="Experts">[tokens, TopK], I32, best first.</param>
 /// <param name="Weights">[tokens, TopK], F32: unbiased scores, normalised and scaled as the rule says; differentiable.</param>
-public readonly record struct Routes(Tensor Experts, Tensor Weights);
+/// <param name="Scores">[tokens, experts]: the unbiased scores of all experts, for balance losses; differentiable. Null if a router didn't make these routes.</param>
+public readonly record struct Routes(Tensor Experts, Tensor Weights, Tensor? Scores = null);
 
 /// <summary>
 /// The router of DeepSeekMoE. The choice is not differentiated; the gradient flows through the chosen scores, their normalisation and
@@ -68,21 +69,16 @@ public static class ExpertRoutingOperation
         int tokens = logits.Shape.Rows, experts = logits.Shape.Last;
         Tensor weights = g.Allocate(new Shape(tokens, rule.TopK), g.Records(logits));
         Tensor chosen = g.Allocate(weights.Shape, type: ElementType.I32);
-        Tensor scores = g.Allocate(logits.Shape);
+        Tensor scores = g.Allocate(logits.Shape, g.Records(logits));
         if (rule.Score == ScoreFunction.Sigmoid) Sigmoid.Forward(g.Workers, logits.AsMatrix(), scores.AsMatrix());
         else Softmax.Forward(g.Workers, logits.AsMatrix(), scores.AsMatrix());
 
-        Span<float> selection = stackalloc float[experts];
-        for (int t = 0; t < tokens; t++)
-        {
-            ReadOnlySpan<float> score = scores.AsMatrix().Row(t);
-            Span<int> indices = chosen.Integers().Slice(t * rule.TopK, rule.TopK);
-            Choose(score, bias, rule, selection, indices);
-            Weigh(score, indices, rule, weights.AsMatrix().Row(t));
-        }
-
+        Tensor? biases = bias.IsEmpty ? null : g.Borrow(new Shape(experts));
+        if (biases is not null) bias.CopyTo(biases.Span);
+        RowJobs.Run(g.Workers, tokens, new RouteTokens(scores, biases, rule, chosen, weights));
+        biases?.Dispose();
         if (weights.RequiresGradient) g.Record(new Backpropagation(logits, rule, scores, chosen, weights));
-        return new Routes(chosen, weights);
+        return new Routes(chosen, weights, scores);
     }
 
     private static void Check(int experts, int biases, RoutingRule rule)
@@ -95,6 +91,22 @@ public static class ExpertRoutingOperation
             (rule.Selection == ExpertSelection.NoAuxiliaryLoss && size < 2))
         {
             throw new ArgumentException($"can't choose {rule.TopK} of {experts} experts from {rule.TopGroups} of {rule.Groups} groups", nameof(rule));
+        }
+    }
+
+    private readonly struct RouteTokens(Tensor scores, Tensor? biases, RoutingRule rule, Tensor chosen, Tensor weights) : IRowJob
+    {
+        public void Execute(int first, int end)
+        {
+            ReadOnlySpan<float> bias = biases is null ? [] : biases.Span;
+            Span<float> selection = stackalloc float[scores.Shape.Last];
+            for (int t = first; t < end; t++)
+            {
+                ReadOnlySpan<float> score = scores.AsMatrix().Row(t);
+                Span<int> indices = chosen.Integers().Slice(t * rule.TopK, rule.TopK);
+                Choose(score, bias, rule, selection, indices);
+                Weigh(score, indices, rule, weights.AsMatrix().Row(t));
+            }
         }
     }
 
@@ -147,10 +159,24 @@ public static class ExpertRoutingOperation
     {
         public override void Backward(Graph g)
         {
-            if (Graph.GradientReaching(weights) is not { } dWeights || g.GradientOf(logits) is not { } dLogits) return;
-            int tokens = scores.Shape.Rows;
+            if (g.GradientOf(logits) is not { } dLogits) return;
+            if (Graph.GradientReaching(weights) is { } dWeights)
+            {
+                RowJobs.Run(g.Workers, scores.Shape.Rows, new LogitGradients(scores, chosen, rule, dWeights, dLogits));
+            }
+
+            if (Graph.GradientReaching(scores) is not { } dScores) return;
+            if (rule.Score == ScoreFunction.Sigmoid) Sigmoid.Backward(g.Workers, scores.AsMatrix(), dScores, dLogits);
+            else Softmax.Backward(g.Workers, scores.AsMatrix(), dScores, dLogits);
+        }
+    }
+
+    private readonly struct LogitGradients(Tensor scores, Tensor chosen, RoutingRule rule, Matrix dWeights, Matrix dLogits) : IRowJob
+    {
+        public void Execute(int first, int end)
+        {
             Span<float> dScore = stackalloc float[rule.TopK];
-            for (int t = 0; t < tokens; t++)
+            for (int t = first; t < end; t++)
             {
                 ReadOnlySpan<float> score = scores.AsMatrix().Row(t);
                 ReadOnlySpan<int> indices = chosen.Integers().Slice(t * rule.TopK, rule.TopK);

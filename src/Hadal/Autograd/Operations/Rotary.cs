@@ -16,10 +16,15 @@ public static class RotaryOperation
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(heads, 1);
         Tensor y = g.Allocate(new Shape(x.Shape.Rows, x.Shape.Last), g.Records(x));
-        Elementwise.Copy(g.Workers, x.AsMatrix(), y.AsMatrix());
-        Rotate(g, y.AsMatrix(), heads, offset, angles, inverse: false);
+        RotateCopy(g, x, heads, offset, angles, y);
         if (y.RequiresGradient) g.Record(new Backpropagation(x, heads, offset, angles, y));
         return y;
+    }
+
+    private static void RotateCopy(Graph g, Tensor x, int heads, int offset, RotaryAngles angles, Tensor y)
+    {
+        Elementwise.Copy(g.Workers, x.AsMatrix(), y.AsMatrix());
+        Rotate(g, y.AsMatrix(), heads, offset, angles, inverse: false);
     }
 
     private static void Rotate(Graph g, Matrix x, int heads, int offset, RotaryAngles angles, bool inverse) =>
@@ -27,15 +32,19 @@ public static class RotaryOperation
             g.Workers, x, heads, x.Columns / heads, offset, angles.Cos.Shape.Last * 2, angles.Rows,
             angles.Cos.AsMatrix(), angles.Sin.AsMatrix(), angles.Layout, inverse);
 
-    private sealed class Backpropagation(Tensor x, int heads, int offset, RotaryAngles angles, Tensor y) : Operation
+    private sealed class Backpropagation(Tensor x, int heads, int offset, RotaryAngles angles, Tensor y) : RecomputableOperation
     {
+        protected override (Tensor? First, Tensor? Second) Droppable => (y, null);
+
+        protected override void Recompute(Graph g) => RotateCopy(g, x, heads, offset, angles, y);
+
         public override void Backward(Graph g)
         {
-            if (Graph.GradientReaching(y) is not { } dy || g.GradientOf(x) is not { } dx) return;
+            if (Graph.GradientReaching(y) is not { } dy || !x.RequiresGradient) return;
 
             // The transpose of a rotation turns back; dy is this operation's own, so it is turned in place.
             Rotate(g, dy, heads, offset, angles, inverse: true);
-            Elementwise.Accumulate(g.Workers, dy, dx);
+            g.PassOn(y, x);
         }
     }
 }

@@ -10,7 +10,8 @@ public readonly record struct ExpertWeights(Tensor Gate, Tensor Up, Tensor Down)
 
 /// <summary>
 /// Σ_k weight_k · down(silu(gate(x)) · up(x)) over each token's experts: DeepSeekMoE (2401.06066) eqs. 3-5. Token copies are sorted
-/// by expert once, so each expert multiplies all its rows at a time. Saves the sorted rows and the three projections.
+/// by expert once, so each expert multiplies all its rows at a time. Saves the three projections, and the sorted and the activated rows,
+/// which can be recomputed.
 /// </summary>
 public static class RoutedExpertsOperation
 {
@@ -37,11 +38,11 @@ public static class RoutedExpertsOperation
         Tensor up = g.Allocate(gate.Shape);                     // [rows, width]
         Tensor activated = g.Allocate(gate.Shape);              // [rows, width]
         Tensor down = g.Allocate(new Shape(rows, hidden));      // [rows, hidden]
-        Embedding.Gather(g.Workers, x.AsMatrix(), sources.Integers(), sorted.AsMatrix());
-        GroupedMatMul.Nt(g.Workers, sorted.AsMatrix(), offsets.Integers(), weights.Gate.AsMatrix(), gate.AsMatrix());
-        GroupedMatMul.Nt(g.Workers, sorted.AsMatrix(), offsets.Integers(), weights.Up.AsMatrix(), up.AsMatrix());
-        Numerics.SwiGlu.Forward(g.Workers, gate.AsMatrix(), up.AsMatrix(), activated.AsMatrix());
-        GroupedMatMul.Nt(g.Workers, activated.AsMatrix(), offsets.Integers(), weights.Down.AsMatrix(), down.AsMatrix());
+        Sort(g, x, sources, sorted);
+        GroupedMatMul.Nt(g.Workers, sorted.AsMatrix(), offsets.Integers(), weights.Gate.AsMatrix(), gate.AsMatrix(), accumulate: false, g.Precision);
+        GroupedMatMul.Nt(g.Workers, sorted.AsMatrix(), offsets.Integers(), weights.Up.AsMatrix(), up.AsMatrix(), accumulate: false, g.Precision);
+        Activate(g, gate, up, activated);
+        GroupedMatMul.Nt(g.Workers, activated.AsMatrix(), offsets.Integers(), weights.Down.AsMatrix(), down.AsMatrix(), accumulate: false, g.Precision);
         ExpertCombination.Combine(g.Workers, down.AsMatrix(), slots.Integers(), routes.Weights.AsMatrix(), y.AsMatrix());
 
         if (y.RequiresGradient)
@@ -51,6 +52,12 @@ public static class RoutedExpertsOperation
 
         return y;
     }
+
+    private static void Sort(Graph g, Tensor x, Tensor sources, Tensor sorted) =>
+        Embedding.Gather(g.Workers, x.AsMatrix(), sources.Integers(), sorted.AsMatrix());
+
+    private static void Activate(Graph g, Tensor gate, Tensor up, Tensor activated) =>
+        Numerics.SwiGlu.Forward(g.Workers, gate.AsMatrix(), up.AsMatrix(), activated.AsMatrix());
 
     private static void Check(Tensor x, Routes routes, ExpertWeights weights)
     {
@@ -94,8 +101,16 @@ public static class RoutedExpertsOperation
     private readonly record struct Saved(
         Tensor Sources, Tensor Slots, Tensor Offsets, Tensor Sorted, Tensor Gate, Tensor Up, Tensor Activated, Tensor Down);
 
-    private sealed class Backpropagation(Tensor x, Routes routes, ExpertWeights weights, Saved saved, Tensor y) : Operation
+    private sealed class Backpropagation(Tensor x, Routes routes, ExpertWeights weights, Saved saved, Tensor y) : RecomputableOperation
     {
+        protected override (Tensor? First, Tensor? Second) Droppable => (saved.Sorted, saved.Activated);
+
+        protected override void Recompute(Graph g)
+        {
+            Sort(g, x, saved.Sources, saved.Sorted);
+            Activate(g, saved.Gate, saved.Up, saved.Activated);
+        }
+
         public override void Backward(Graph g)
         {
             if (Graph.GradientReaching(y) is not { } dy) return;
@@ -112,32 +127,30 @@ public static class RoutedExpertsOperation
 
             if (g.GradientOf(weights.Down) is { } dWeightDown)
             {
-                GroupedMatMul.Tn(g.Workers, dDown.AsMatrix(), saved.Activated.AsMatrix(), offsets, dWeightDown, accumulate: true);
+                GroupedMatMul.Tn(g.Workers, dDown.AsMatrix(), saved.Activated.AsMatrix(), offsets, dWeightDown, accumulate: true, g.Precision);
             }
 
             using Tensor dActivated = g.Borrow(saved.Activated.Shape);
-            GroupedMatMul.Nn(g.Workers, dDown.AsMatrix(), offsets, weights.Down.AsMatrix(), dActivated.AsMatrix());
+            GroupedMatMul.Nn(g.Workers, dDown.AsMatrix(), offsets, weights.Down.AsMatrix(), dActivated.AsMatrix(), accumulate: false, g.Precision);
             using Tensor dGate = g.Borrow(saved.Gate.Shape), dUp = g.Borrow(saved.Up.Shape);
-            Elementwise.Fill(dGate.AsMatrix(), 0);
-            Elementwise.Fill(dUp.AsMatrix(), 0);
             Numerics.SwiGlu.Backward(
-                g.Workers, saved.Gate.AsMatrix(), saved.Up.AsMatrix(), dActivated.AsMatrix(), dGate.AsMatrix(), dUp.AsMatrix());
+                g.Workers, saved.Gate.AsMatrix(), saved.Up.AsMatrix(), dActivated.AsMatrix(), dGate.AsMatrix(), dUp.AsMatrix(), accumulate: false);
 
             if (g.GradientOf(weights.Gate) is { } dWeightGate)
             {
-                GroupedMatMul.Tn(g.Workers, dGate.AsMatrix(), saved.Sorted.AsMatrix(), offsets, dWeightGate, accumulate: true);
+                GroupedMatMul.Tn(g.Workers, dGate.AsMatrix(), saved.Sorted.AsMatrix(), offsets, dWeightGate, accumulate: true, g.Precision);
             }
 
             if (g.GradientOf(weights.Up) is { } dWeightUp)
             {
-                GroupedMatMul.Tn(g.Workers, dUp.AsMatrix(), saved.Sorted.AsMatrix(), offsets, dWeightUp, accumulate: true);
+                GroupedMatMul.Tn(g.Workers, dUp.AsMatrix(), saved.Sorted.AsMatrix(), offsets, dWeightUp, accumulate: true, g.Precision);
             }
 
-            if (g.GradientOf(x) is not { } dx) return;
+            if (g.TargetOf(x) is not { } dx) return;
             using Tensor dSorted = g.Borrow(saved.Sorted.Shape);
-            GroupedMatMul.Nn(g.Workers, dGate.AsMatrix(), offsets, weights.Gate.AsMatrix(), dSorted.AsMatrix());
-            GroupedMatMul.Nn(g.Workers, dUp.AsMatrix(), offsets, weights.Up.AsMatrix(), dSorted.AsMatrix(), accumulate: true);
-            Embedding.ScatterAdd(g.Workers, dSorted.AsMatrix(), saved.Sources.Integers(), dx);
+            GroupedMatMul.Nn(g.Workers, dGate.AsMatrix(), offsets, weights.Gate.AsMatrix(), dSorted.AsMatrix(), accumulate: false, g.Precision);
+            GroupedMatMul.Nn(g.Workers, dUp.AsMatrix(), offsets, weights.Up.AsMatrix(), dSorted.AsMatrix(), accumulate: true, g.Precision);
+            ExpertCombination.AddUp(g.Workers, dSorted.AsMatrix(), saved.Slots.Integers(), dx.Gradient, dx.Accumulate);
         }
     }
 }

@@ -21,7 +21,7 @@ internal sealed class ForwardParity(Transformer model, SavedResults saved, doubl
         if (model.Modules.Count > 0 && saved.Unread.Any(name => name.StartsWith("mtp.", StringComparison.Ordinal)))
         {
             saved.RequireTokensForModules(batch, model.Modules.Count);
-            IReadOnlyList<(Tensor Hidden, TokenBatch Tokens)> depths = model.PredictFurther(g, hidden, batch, parity.Compare);
+            IReadOnlyList<ModulePrediction> depths = model.PredictFurther(g, hidden, batch, parity.Compare);
             for (int d = 0; d < depths.Count; d++) parity.CompareLogits(d == 0 ? "mtp.logits" : $"mtp.{d}.logits", g, depths[d].Hidden);
         }
 

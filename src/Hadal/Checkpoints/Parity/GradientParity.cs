@@ -6,8 +6,8 @@ using Hadal.Numerics;
 namespace Hadal.Checkpoints.Parity;
 
 /// <summary>
-/// Compares the loss and its gradient for every parameter. The loss is the mean cross entropy of each token given those before it, plus
-/// λ times the mean of the prediction modules' (DeepSeek-V3 eqs. 24-25).
+/// Compares the loss and its gradient for every parameter. The loss is the training objective without balance losses: the mean cross
+/// entropy of each token given those before it, plus λ times the mean of the prediction modules'.
 /// </summary>
 internal static class GradientParity
 {
@@ -48,36 +48,11 @@ internal static class GradientParity
         return new ParityReport(rows, [.. gradients.Unread.Select(name => $"grad {name}")]);
     }
 
-    public static Tensor Loss(Graph g, Transformer model, TokenBatch batch, float moduleWeight)
+    public static Tensor Loss(Graph g, Transformer model, TokenBatch tokens, float moduleWeight)
     {
-        Tensor hidden = model.Forward(g, batch);
-        Tensor loss = MeanCrossEntropy(g, model, hidden, batch, batch, ahead: 1);
-        if (model.Modules.Count == 0) return loss;
-        IReadOnlyList<(Tensor Hidden, TokenBatch Tokens)> depths = model.PredictFurther(g, hidden, batch);
-        for (int d = 0; d < depths.Count; d++)
-        {
-            Tensor deeper = MeanCrossEntropy(g, model, depths[d].Hidden, depths[d].Tokens, batch, ahead: d + 2);
-            loss = g.AddScaled(loss, deeper, moduleWeight / depths.Count);
-        }
-
-        return loss;
-    }
-
-    // Row i of a sequence is scored on the token `ahead` further; rows without such a token are left out of the mean.
-    private static Tensor MeanCrossEntropy(Graph g, Transformer model, Tensor hidden, TokenBatch rows, TokenBatch tokens, int ahead)
-    {
-        int[] targets = new int[rows.Count];
-        Array.Fill(targets, -1);
-        int counted = 0;
-        for (int s = 0; s < rows.Sequences.Count; s++)
-        {
-            SequenceRows from = rows.Sequences[s], all = tokens.Sequences[s];
-            for (int i = 0; i < from.Count && i + ahead < all.Count; i++, counted++) targets[from.Start + i] = tokens.Ids[all.Start + i + ahead];
-        }
-
-        float[] weights = new float[rows.Count];
-        for (int i = 0; i < weights.Length; i++) weights[i] = targets[i] < 0 ? 0 : 1f / counted;
-        return g.WeightedSum(g.CrossEntropy(model.Logits(g, hidden), targets), weights);
+        TrainingBatch batch = TrainingBatch.Within(tokens);
+        ObjectiveOptions options = new() { MtpWeight = moduleWeight, Balance = BalanceWeights.None };
+        return TrainingObjective.Build(g, model, batch, TargetTotals.Of(batch, model.Modules.Count), options).Loss;
     }
 
     // Beside the gradients may lie a JSON file of the same name that tells λ.

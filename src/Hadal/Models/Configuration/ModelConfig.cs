@@ -75,7 +75,17 @@ public abstract record ModelConfig
             throw new ConfigurationException($"{path}: the file is not there, expected a model folder with a config.json.");
         }
 
-        ConfigReader reader = ConfigReader.Open(path);
+        return Read(ConfigReader.Open(path), path);
+    }
+
+    /// <summary>Validates the keys of a config.json that lie elsewhere, for instance in a recipe.</summary>
+    /// <param name="keys">A JSON object.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <exception cref="ConfigurationException">It is no object, or has a value that can't be.</exception>
+    public static ModelConfig Read(JsonElement keys, string name) => Read(new ConfigReader(keys, name), name);
+
+    private static ModelConfig Read(ConfigReader reader, string path)
+    {
         NeutralKeys.Check(reader);
         string? modelType = reader.Text("model_type");
         return modelType switch

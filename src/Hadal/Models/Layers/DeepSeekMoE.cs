@@ -1,22 +1,21 @@
 using Hadal.Autograd;
+using Hadal.Numerics;
 
 namespace Hadal.Models;
 
 /// <summary>
 /// DeepSeekMoE: shared experts that every token passes, and routed experts of which each token takes TopK. DeepSeek-V2 (2405.04434)
-/// eqs. 20-22, DeepSeek-V3 (2412.19437) eqs. 12-16. The balance losses and the update of the correction bias belong to training.
+/// eqs. 20-22, DeepSeek-V3 (2412.19437) eqs. 12-16. What training needs to know of the routes goes to the pass's <see cref="ExpertBalance"/>.
 /// </summary>
 public sealed class DeepSeekMoE : IFeedForward
 {
-    private readonly RoutingRule _rule;
-
     internal DeepSeekMoE(ParameterScope scope, DeepSeekConfig config)
     {
-        _rule = config.Routing;
+        Rule = config.Routing;
         (int experts, int hidden, int width) = (config.NRoutedExperts, config.HiddenSize, config.MoeIntermediateSize);
         ParameterScope router = scope.In("gate"), routed = scope.In("experts");
         Router = router.Declare("weight", new Shape(experts, hidden), ParameterKind.Router);
-        RoutingBias = _rule.Selection == ExpertSelection.NoAuxiliaryLoss
+        RoutingBias = Rule.Selection == ExpertSelection.NoAuxiliaryLoss
             ? router.Declare("e_score_correction_bias", new Shape(experts), ParameterKind.RoutingBias)
             : null;
         Gate = routed.Declare("gate_proj.weight", new Shape(experts, width, hidden), ParameterKind.Experts);
@@ -26,6 +25,9 @@ public sealed class DeepSeekMoE : IFeedForward
             ? new SwiGluFeedForward(scope.In("shared_experts"), hidden, config.NSharedExperts * width)
             : null;
     }
+
+    /// <summary>How experts are chosen.</summary>
+    public RoutingRule Rule { get; }
 
     /// <summary>e_i: the centroids that tokens are compared with, [experts, hidden].</summary>
     public Parameter Router { get; }
@@ -48,8 +50,9 @@ public sealed class DeepSeekMoE : IFeedForward
     /// <inheritdoc/>
     public Tensor Forward(Graph g, Tensor x, ForwardPass pass, string name)
     {
-        Tensor affinity = g.Linear(x, Router.Value);                                             // [tokens, experts]
-        Routes routes = g.RouteToExperts(affinity, RoutingBias is null ? [] : RoutingBias.Value.Span, _rule); // [tokens, TopK]
+        Tensor affinity = g.Linear(x, Router.Value, precision: ProductPrecision.F32);             // [tokens, experts]
+        Routes routes = g.RouteToExperts(affinity, RoutingBias is null ? [] : RoutingBias.Value.Span, Rule); // [tokens, TopK]
+        pass.Balance?.Observe(g, this, routes, pass.Batch.SequenceArray);
         if (pass.Probe is { } probe)
         {
             probe($"{name}.topk_indices", routes.Experts);

@@ -52,7 +52,7 @@ public sealed class GroupedQueryAttention : IAttention
         Tensor attended = pass.Batch.Caches.Count == 0
             ? g.Attention(_shape, q, k, v, pass.Batch.SequenceArray)
             : AttendToCaches(g, q, k, v, pass);                          // [tokens, heads, dim]
-        return O.Forward(g, attended);
+        return O.Forward(g, attended, recomputes: true);
     }
 
     private Tensor AttendToCaches(Graph g, Tensor q, Tensor k, Tensor v, ForwardPass pass)

@@ -66,7 +66,7 @@ public sealed class MultiHeadLatentAttention : IAttention
     {
         (int heads, int r, int p) = (_config.NumAttentionHeads, _config.KvLoraRank, _config.QkRopeHeadDim);
         Tensor compressed = QueryDown is null ? x : g.RmsNorm(QueryDown.Forward(g, x), QueryNorm!.Value, LatentNormEps); // [T, q_lora_rank]
-        Tensor q = QueryUp.Forward(g, compressed);                                          // [T, H, N + P]
+        Tensor q = QueryUp.Forward(g, compressed, recomputes: true);                        // [T, H, N + P]
         q = g.Rotary(q, heads, _config.QkNopeHeadDim, pass.Angles);                         // [T, H, N + P]
 
         Tensor down = LatentDown.Forward(g, x);                                             // [T, R + P]
@@ -76,7 +76,7 @@ public sealed class MultiHeadLatentAttention : IAttention
         Tensor attended = pass.Form == MlaForm.Expanded
             ? AttendExpanded(g, q, latent, rotaryKey, pass)
             : AttendAbsorbed(g, q, latent, rotaryKey, pass);                                // [T, H, V]
-        return Output.Forward(g, attended);                                                 // [T, hidden]
+        return Output.Forward(g, attended, recomputes: true);                               // [T, hidden]
     }
 
     private Tensor AttendExpanded(Graph g, Tensor q, Tensor latent, Tensor rotaryKey, ForwardPass pass)
@@ -104,7 +104,7 @@ public sealed class MultiHeadLatentAttention : IAttention
     }
 
     private (Tensor Keys, Tensor Values) Expand(Graph g, Tensor latent, Tensor rotaryKey) =>
-        g.LatentKeys(LatentUp.Forward(g, latent), rotaryKey, _config.NumAttentionHeads, _config.VHeadDim);
+        g.LatentKeys(LatentUp.Forward(g, latent, recomputes: true), rotaryKey, _config.NumAttentionHeads, _config.VHeadDim);
 
     // q · (W^UK c) = (q W^UK) · c, and Σ p (W^UV c) = W^UV (Σ p c): all heads attend to the same latent rows, which are keys (all R + P
     // lanes) and values (the first R) at once. S never meets H · V.

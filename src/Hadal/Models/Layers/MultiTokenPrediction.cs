@@ -2,6 +2,13 @@ using Hadal.Autograd;
 
 namespace Hadal.Models;
 
+/// <summary>What a multi-token-prediction module says of a batch.</summary>
+/// <param name="Depth">k: tokens beyond the next one.</param>
+/// <param name="Hidden">[rows, hidden], normed; to be given to <see cref="Transformer.Logits"/>.</param>
+/// <param name="Tokens">The tokens that the rows belong to.</param>
+/// <param name="Rows">For each of them its row in the batch that the main model saw.</param>
+public sealed record ModulePrediction(int Depth, Tensor Hidden, TokenBatch Tokens, int[] Rows);
+
 /// <summary>
 /// One multi-token-prediction module: DeepSeek-V3 (2412.19437) section 2.2, eqs. 21-23. Embedding and head are the main model's.
 /// The paper prints [norm(h); norm(Emb(t))]; the released weights take the embedding first, and so does this code.
@@ -43,8 +50,9 @@ public sealed class MultiTokenPrediction
     /// <returns>The hidden states that the next depth continues from, and their normed form for the head: [tokens, hidden] each.</returns>
     public (Tensor Hidden, Tensor Normed) Forward(Graph g, Tensor hidden, Tensor embedding, ForwardPass pass)
     {
-        Tensor merged = Merge.Forward(
-            g, g.Concatenate(g.RmsNorm(embedding, EmbeddingNorm.Value, _eps), g.RmsNorm(hidden, HiddenNorm.Value, _eps))); // [tokens, hidden]
+        GraphScope scope = g.Scope();
+        Tensor merged = scope.Close(Merge.Forward(
+            g, g.Concatenate(g.RmsNorm(embedding, EmbeddingNorm.Value, _eps), g.RmsNorm(hidden, HiddenNorm.Value, _eps)))); // [tokens, hidden]
         Tensor h = Layer.Forward(g, merged, pass);
         return (h, g.RmsNorm(h, HeadNorm.Value, _eps));
     }

@@ -39,6 +39,6 @@ public sealed class SwiGluFeedForward : IFeedForward
     internal Tensor Forward(Graph g, Tensor x)
     {
         Tensor activated = g.SwiGlu(Gate.Forward(g, x), Up.Forward(g, x)); // [tokens, width]
-        return Down.Forward(g, activated);                                 // [tokens, hidden]
+        return Down.Forward(g, activated, recomputes: true);               // [tokens, hidden]
     }
 }
