@@ -68,6 +68,9 @@ public sealed class Tokenizer
     /// <summary>Whether every byte has a token, so that <see cref="EncodeBytes"/> takes anything.</summary>
     public bool EncodesAnyBytes => _parts.Model is ByteLevelBpe { MissingByte: < 0 };
 
+    /// <summary>The file that the vocabulary is from.</summary>
+    internal string Path => _parts.Path;
+
     internal int LeadingSpaces => _parts.Text.LeadingSpaces;
 
     /// <summary>Opens a tokenizer.</summary>

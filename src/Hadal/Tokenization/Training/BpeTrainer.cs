@@ -42,6 +42,17 @@ public static class BpeTrainer
         return new TrainedBpe(options, patterns, names, merges);
     }
 
+    /// <summary>
+    /// The vocabulary that needs no training: special tokens and the 256 bytes, nothing merged. A text has as many tokens as bytes.
+    /// </summary>
+    /// <param name="specialTokens">Special tokens in the order of their ids, from 0 on; the first one ends a text.</param>
+    /// <exception cref="ArgumentException">A special token is empty or there twice.</exception>
+    public static TrainedBpe Bytes(params IReadOnlyList<string> specialTokens)
+    {
+        ArgumentNullException.ThrowIfNull(specialTokens);
+        return Train([], new BpeTrainerOptions { VocabSize = specialTokens.Count + 256, SpecialTokens = specialTokens });
+    }
+
     private static void Check(BpeTrainerOptions options)
     {
         int least = options.SpecialTokens.Count + 256;
