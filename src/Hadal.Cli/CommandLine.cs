@@ -2,9 +2,12 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Hadal.Checkpoints;
 using Hadal.Cli.Commands;
+using Hadal.Data;
 using Hadal.Models;
 using Hadal.Numerics;
 using Hadal.Tokenization;
+using Hadal.Tokenization.Templates;
+using Hadal.Training;
 
 namespace Hadal.Cli;
 
@@ -23,6 +26,8 @@ internal static class CommandLine
             TokenizeCommand.Create(),
             GenerateCommand.Create(),
             EvalCommand.Create(),
+            TrainCommand.Create(),
+            CompareCommand.Create(),
         };
         if (args.Length == 0)
         {
@@ -53,7 +58,8 @@ internal static class CommandLine
 
     // What a wrong file, folder or setting can cause; anything else is a defect of ours and deserves its stack trace.
     private static bool IsUsersMistake(Exception e) => e is
-        CheckpointException or ConfigurationException or TokenizerException or FormatException or IOException or UnauthorizedAccessException or OutOfMemoryException;
+        CheckpointException or ConfigurationException or TokenizerException or TemplateException or DataException or RecipeException or TrainingDivergedException
+            or FormatException or IOException or UnauthorizedAccessException or OutOfMemoryException;
 
     // The parser takes an option that it doesn't know for an argument where one fits; after "--" it may be one.
     private static IEnumerable<string> UnknownOptions(ParseResult parsed) => parsed.Tokens.Any(token => token.Type == TokenType.DoubleDash)

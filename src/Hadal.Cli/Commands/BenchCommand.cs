@@ -23,7 +23,7 @@ internal static class BenchCommand
         Option<bool> json = JsonOutput.Option();
         json.Recursive = true;
         Command kernels = new("kernels", "Measure kernels beside the ceilings of this machine, in one run; what bench does when nothing is named.");
-        Command command = new("bench", "Measure kernels or a tokenizer.") { rounds, threads, json, kernels, CreateTokenizer(rounds, json) };
+        Command command = new("bench", "Measure kernels, a tokenizer or training steps.") { rounds, threads, json, kernels, CreateTokenizer(rounds, json), CreateTrain(rounds, threads, json) };
         foreach (Command measured in new[] { command, kernels })
         {
             measured.SetAction(parsed => Run(parsed.GetValue(rounds), parsed.GetValue(threads), parsed.GetValue(json)));
@@ -39,6 +39,34 @@ internal static class BenchCommand
         Command command = new("tokenizer", "Measure how fast a tokenizer encodes and decodes text on one thread.") { model, text };
         command.SetAction(parsed => RunTokenizer(parsed.GetRequiredValue(model), parsed.GetRequiredValue(text), parsed.GetValue(rounds), parsed.GetValue(json)));
         return command;
+    }
+
+    private static Command CreateTrain(Option<int> rounds, Option<int> threads, Option<bool> json)
+    {
+        Option<string> shape = new("--shape") { Description = $"The model's size in active parameters: {string.Join(", ", TrainBench.Shapes)}.", Required = true };
+        shape.AcceptOnlyFromAmong(TrainBench.Shapes);
+        Option<string> precision = new("--precision") { Description = "What products are rounded to: f32 or bf16.", DefaultValueFactory = _ => "bf16" };
+        precision.AcceptOnlyFromAmong("f32", "bf16");
+        Option<bool> recompute = new("--recompute") { Description = "Compute cheap activations again in backward instead of keeping them." };
+        Command command = new("train", "Measure whole training steps on random tokens; --rounds says how many.") { shape, precision, recompute };
+        command.SetAction(parsed => RunTrain(
+            parsed.GetRequiredValue(shape), parsed.GetValue(precision) == "f32" ? ProductPrecision.F32 : ProductPrecision.BF16, parsed.GetValue(recompute),
+            parsed.GetValue(rounds), parsed.GetValue(threads), parsed.GetValue(json)));
+        return command;
+    }
+
+    private static int RunTrain(string shape, ProductPrecision precision, bool recompute, int steps, int threads, bool json)
+    {
+        using WorkerPool workers = new(threads);
+        TrainBenchRow row = TrainBench.Run(workers, shape, precision, recompute, steps, step => Console.Error.WriteLine(step == 0 ? "warmed up" : $"step {step} of {steps}"));
+        if (json) JsonOutput.Write(row);
+        else
+        {
+            Print($"{row.Shape} {row.Precision}, {workers.Count} threads: {row.Parameters / 1e6:F1}M parameters, {row.ActiveParameters / 1e6:F1}M active, steps of {row.TokensPerStep:N0} tokens");
+            Print($"{row.Best:N0} tokens/s best of {steps} ({row.Median:N0} median), {row.Utilisation:P1} of the peak, {row.PeakBytes / 1e6:N0} MB, loss {row.Loss:F3}");
+        }
+
+        return CommandLine.Ok;
     }
 
     private static int RunTokenizer(string model, string[] texts, int rounds, bool json)

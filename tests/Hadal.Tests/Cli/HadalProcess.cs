@@ -11,6 +11,18 @@ internal sealed record HadalProcess(int ExitCode, string Output, string Error)
     /// <summary>Runs the program with environment variables.</summary>
     public static HadalProcess Run((string Name, string Value)[] environment, params string[] arguments)
     {
+        using Process process = Start(environment, arguments);
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return new HadalProcess(process.ExitCode, output, error.GetAwaiter().GetResult());
+    }
+
+    /// <summary>Starts the program, for tests that don't wait for its end.</summary>
+    public static Process Start(params string[] arguments) => Start([], arguments);
+
+    private static Process Start((string Name, string Value)[] environment, string[] arguments)
+    {
         ProcessStartInfo start = new(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
         {
             RedirectStandardOutput = true,
@@ -20,11 +32,7 @@ internal sealed record HadalProcess(int ExitCode, string Output, string Error)
         foreach (string argument in arguments) start.ArgumentList.Add(argument);
         start.Environment.Remove("HADAL_KERNELS");
         foreach ((string name, string value) in environment) start.Environment[name] = value;
-        using Process process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return new HadalProcess(process.ExitCode, output, error.GetAwaiter().GetResult());
+        return Process.Start(start)!;
     }
 
     /// <summary>Requires a failure that is one line on standard error and nothing on standard output.</summary>

@@ -1,0 +1,66 @@
+using System.Globalization;
+using Hadal.Training;
+using Hadal.Training.Reports;
+
+namespace Hadal.Cli.Training;
+
+/// <summary>Tells of a run in lines that read well in a log: a step now and then, and whatever else happens.</summary>
+internal sealed class PlainTrainingView(TextWriter output, TimeProvider time) : ITrainingObserver
+{
+    private static readonly TimeSpan s_every = TimeSpan.FromSeconds(10);
+    private readonly RemainingTime _remaining = new(time);
+    private long _lastLine;
+    private bool _hasLine;
+
+    public void Started(TrainingStart run)
+    {
+        string resumed = run.StepsBefore > 0 ? $", resumed after step {run.StepsBefore:N0}" : "";
+        string size = $"{Quantity.Count(run.Parameters)} parameters, {Quantity.Count(run.ActiveParameters)} active";
+        Line($"training {run.Name}: {size}, {run.TotalSteps:N0} steps{resumed}");
+    }
+
+    public void Stepped(StepMetrics step)
+    {
+        _remaining.Add(step);
+        bool isDue = !_hasLine || time.GetElapsedTime(_lastLine) >= s_every || step.Step >= step.TotalSteps || !double.IsFinite(step.Loss);
+        if (!isDue) return;
+        (_lastLine, _hasLine) = (time.GetTimestamp(), true);
+        Line(string.Concat(Fields(step).Select(field => $"{field.Key}={field.Value}".PadRight(field.Key.Length + 2 + field.Width))).TrimEnd());
+    }
+
+    public void Evaluated(EvaluationMetrics evaluation)
+    {
+        string bytes = evaluation.NatsPerByte is { } perByte ? $" nats/byte={Fixed(perByte)}" : "";
+        string weights = evaluation.FromAverage ? " weights=averaged" : "";
+        Line($"evaluation step={evaluation.Step} loss={Fixed(evaluation.Loss)}{bytes} tokens={evaluation.Tokens}{weights}");
+    }
+
+    public void Sampled(SampleText sample) => Line($"sample step={sample.Step} {sample.Prompt}{sample.Text}");
+
+    public void Saved(int step, string folder, double seconds) => Line($"saved step={step} in {folder}, {Quantity.Number(seconds, 2)} s");
+
+    public void Message(string text) => Line(text);
+
+    public void Finished(TrainingEnd run) => Line(TrainingText.End(run));
+
+    public void Dispose() => output.Flush();
+
+    private IEnumerable<(string Key, string Value, int Width)> Fields(StepMetrics step)
+    {
+        string total = step.TotalSteps.ToString(CultureInfo.InvariantCulture);
+        yield return ("step", $"{step.Step}/{total}", 2 * total.Length + 1);
+        yield return ("loss", Fixed(step.Loss), 7);
+        if (step.MtpLoss is { } mtp) yield return ("mtp", Fixed(mtp), 7);
+        yield return ("lr", step.LearningRate.ToString("0.00e0", CultureInfo.InvariantCulture), 8);
+        yield return ("norm", Quantity.Number(step.GradientNorm, 3) + (step.WasClipped ? "*" : ""), 7);
+        yield return ("tok/s", Quantity.Count(step.TokensPerSecond), 5);
+        if (step.ModelFlopUtilisation is { } utilisation) yield return ("mfu", (100 * utilisation).ToString("F1", CultureInfo.InvariantCulture) + "%", 5);
+        if (step.MaxVio is { } maxVio) yield return ("maxvio", maxVio.ToString("F2", CultureInfo.InvariantCulture), 5);
+        yield return ("tokens", Quantity.Count(step.Tokens), 5);
+        if (_remaining.Estimate is { } left) yield return ("left", Quantity.Duration(left), 10);
+    }
+
+    private static string Fixed(double value) => value.ToString("F4", CultureInfo.InvariantCulture);
+
+    private void Line(string text) => output.WriteLine(PlainText.OneLine(text));
+}

@@ -1,0 +1,56 @@
+using Hadal.Training;
+
+namespace Hadal.Cli.Training;
+
+/// <summary>What the live view knows of a run.</summary>
+internal sealed class ViewState
+{
+    private const int MostMessages = 3;
+    private const int MostLosses = 4096;
+    private int _lossEvery = 1;
+    private int _lossesPending;
+    private double _lossSum;
+
+    public TrainingStart? Start { get; set; }
+
+    public StepMetrics? Step { get; set; }
+
+    public TimeSpan? Left { get; set; }
+
+    public EvaluationMetrics? Evaluation { get; private set; }
+
+    public EvaluationMetrics? Best { get; private set; }
+
+    public SampleText? Sample { get; set; }
+
+    /// <summary>The losses so far, thinned out to means when there are many.</summary>
+    public List<double> Losses { get; } = [];
+
+    /// <summary>The last few messages.</summary>
+    public Queue<string> Messages { get; } = new();
+
+    public void Add(double loss)
+    {
+        _lossSum += loss;
+        if (++_lossesPending < _lossEvery) return;
+        Losses.Add(_lossSum / _lossesPending);
+        (_lossSum, _lossesPending) = (0, 0);
+        if (Losses.Count < MostLosses) return;
+        double[] halves = [.. Losses.Chunk(2).Select(pair => pair.Average())];
+        Losses.Clear();
+        Losses.AddRange(halves);
+        _lossEvery *= 2;
+    }
+
+    public void Add(EvaluationMetrics evaluation)
+    {
+        Evaluation = evaluation;
+        if (Best is null || evaluation.Loss < Best.Loss || double.IsNaN(Best.Loss)) Best = evaluation;
+    }
+
+    public void Add(string message)
+    {
+        Messages.Enqueue(PlainText.OneLine(message));
+        if (Messages.Count > MostMessages) Messages.Dequeue();
+    }
+}

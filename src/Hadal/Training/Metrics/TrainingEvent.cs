@@ -1,0 +1,17 @@
+using System.Text.Json.Serialization;
+
+namespace Hadal.Training;
+
+/// <summary>
+/// Something that a run tells of itself: one line of <c>metrics.jsonl</c>, told apart by its <c>kind</c>. Losses are in nats; a number that is
+/// infinite or not a number is kept, as a run that diverges must be able to say so.
+/// </summary>
+[JsonPolymorphic(TypeDiscriminatorPropertyName = "kind")]
+[JsonDerivedType(typeof(StepMetrics), "step")]
+[JsonDerivedType(typeof(EvaluationMetrics), "evaluation")]
+[JsonDerivedType(typeof(SampleText), "sample")]
+public abstract record TrainingEvent
+{
+    /// <summary>Updates made so far: 1 after the first.</summary>
+    public required int Step { get; init; }
+}

@@ -1,0 +1,75 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Hadal.Checkpoints;
+using Hadal.Data;
+using Hadal.Tokenization;
+using Hadal.Tokenization.Training;
+
+namespace Hadal.Training;
+
+/// <summary>Puts the tokenizer of a run into its folder, once: copied, or made, with the chat template that the recipe names.</summary>
+internal static class RunTokenizer
+{
+    // The one special token of vocabularies made here; GPT-2's name for it, which other programs know.
+    private const string EndOfText = "<|endoftext|>";
+
+    /// <summary>Makes the files if they are not there yet, and opens them.</summary>
+    public static Tokenizer Prepare(TrainingRecipe recipe, RunFolder folder, ITrainingObserver observer)
+    {
+        string target = folder.Tokenizer;
+        if (!File.Exists(Path.Combine(target, "tokenizer.json")))
+        {
+            string temporary = $"{target}.tmp";
+            if (Directory.Exists(temporary)) Directory.Delete(temporary, recursive: true);
+            Make(recipe, temporary, observer);
+            Directory.Move(temporary, target);
+        }
+
+        return Tokenizer.Load(target);
+    }
+
+    private static void Make(TrainingRecipe recipe, string target, ITrainingObserver observer)
+    {
+        TokenizerSource source = recipe.Tokenizer ?? new TokenizerSource { Path = recipe.Model.Path };
+        if (source.Path is { } path)
+        {
+            if (File.Exists(path)) path = Path.GetDirectoryName(Path.GetFullPath(path))!;
+            if (!File.Exists(Path.Combine(path, "tokenizer.json"))) throw new TokenizerException(path, "it has no tokenizer.json, expected a folder with one");
+            TokenizerFiles.Copy(path, target);
+        }
+        else
+        {
+            (source.TrainVocabSize is { } size ? Learn(size, recipe, observer) : BpeTrainer.Bytes(EndOfText)).Write(target);
+        }
+
+        if (source.ChatTemplate is { } template) AddTemplate(Path.Combine(target, "tokenizer_config.json"), template);
+    }
+
+    private static TrainedBpe Learn(int size, TrainingRecipe recipe, ITrainingObserver observer)
+    {
+        observer.Message($"learning a vocabulary of {size} tokens");
+        return BpeTrainer.Train([.. recipe.Data.Sources.SelectMany(TextFiles)], new BpeTrainerOptions { VocabSize = size, SpecialTokens = [EndOfText] });
+    }
+
+    private static IEnumerable<string> TextFiles(DataSource source)
+    {
+        string[] files = [.. Hadal.Data.Reading.SourceFiles.Of(source).Select(file => file.Path)];
+        string? other = Array.Find(files, file => Path.GetExtension(file) is ".jsonl");
+        return other is null ? files : throw new RecipeException(
+            $"{other}: a vocabulary can be learnt from plain text only: make one with 'hadal tokenize train' and name its folder as tokenizer.path.");
+    }
+
+    private static void AddTemplate(string settings, string template)
+    {
+        try
+        {
+            JsonObject keys = File.Exists(settings) ? JsonNode.Parse(File.ReadAllText(settings))!.AsObject() : [];
+            keys["chat_template"] = File.ReadAllText(template);
+            AtomicFile.Write(settings, JsonSerializer.SerializeToUtf8Bytes(keys, RecipeReader.Options));
+        }
+        catch (Exception e) when (CheckpointException.IsSystem(e))
+        {
+            throw CheckpointException.FromSystem(template, "read", e);
+        }
+    }
+}
