@@ -65,8 +65,7 @@ internal static class TrainBench
         }
 
         rates.Sort();
-        TimeSpan measure = TimeSpan.FromMilliseconds(300);
-        double peak = (precision == ProductPrecision.BF16 ? MachineCeilings.TileGigaflops(workers, measure) : null) ?? MachineCeilings.FmaGigaflops(workers, measure);
+        double peak = MachineCeilings.ProductGigaflops(workers, precision, TimeSpan.FromMilliseconds(300));
         double flops = ModelFlops.Of(model, (shape.Length + 1) / 2.0).Training;
         ModelSize size = ModelSize.Of(model);
         using Process process = Process.GetCurrentProcess();

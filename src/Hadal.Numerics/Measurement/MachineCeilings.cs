@@ -43,6 +43,14 @@ public static class MachineCeilings
     }
 
     /// <summary>
+    /// The ceiling of the unit that products of this precision run on: the tile unit where BF16 products are generated for it, else
+    /// multiply-adds in vector registers.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The duration is not positive.</exception>
+    public static double ProductGigaflops(WorkerPool pool, ProductPrecision precision, TimeSpan duration) =>
+        (precision == ProductPrecision.BF16 ? TileGigaflops(pool, duration) : null) ?? FmaGigaflops(pool, duration);
+
+    /// <summary>
     /// Billions of bytes a second that all workers together read from a buffer of <paramref name="bytes"/>, which should be several
     /// times what the last-level cache holds for them.
     /// </summary>

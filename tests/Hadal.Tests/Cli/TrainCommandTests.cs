@@ -19,6 +19,7 @@ public sealed class TrainCommandTests
         TimeSpan uninterrupted = watch.Elapsed;
 
         Random random = new(7);
+        int resumed = 0;
         for (int kill = 0; kill < 20; kill++)
         {
             using Process process = HadalProcess.Start("train", recipe, "--plain", "--resume");
@@ -26,7 +27,11 @@ public sealed class TrainCommandTests
             string error = process.StandardError.ReadToEnd();
             process.WaitForExit();
             Assert.False(error.Contains("hadal:", StringComparison.Ordinal), error);
+            if (error.Contains("resumed after step", StringComparison.Ordinal)) resumed++;
         }
+
+        // Beginning again each time would end with the same bits too.
+        Assert.True(resumed > 0, "no run went on from a saved state");
 
         HadalProcess last = HadalProcess.Run("train", recipe, "--plain", "--resume");
         Assert.True(last.ExitCode == 0, last.Error);

@@ -31,15 +31,14 @@ public sealed class CheckpointStore(RunFolder run)
         string target = run.Checkpoint(step), temporary = $"{target}.tmp";
         try
         {
-            Delete(temporary);
             Directory.CreateDirectory(run.Checkpoints);
+            foreach (string leftover in Directory.EnumerateDirectories(run.Checkpoints, "*.tmp*")) Delete(leftover);
             ModelWriter.Write(model, temporary);
             TokenizerFiles.Copy(run.Tokenizer, temporary);
             AtomicFile.Write(Path.Combine(temporary, StateFile), System.Text.Encoding.UTF8.GetBytes(state));
             WriteTensors(Path.Combine(temporary, TensorFile), tensors);
             AtomicFile.Write(Path.Combine(temporary, ManifestFile), JsonSerializer.SerializeToUtf8Bytes(Hashes(temporary), RecipeReader.Options));
-            Delete(target);
-            Directory.Move(temporary, target);
+            ModelWriter.Replace(target, temporary);
             foreach (int old in run.SavedSteps().Where(saved => saved != step).Skip(keep - 1)) Delete(run.Checkpoint(old));
         }
         catch (Exception e) when (CheckpointException.IsSystem(e))

@@ -24,6 +24,7 @@ public sealed class LanguageModelTraining : IDisposable
     private readonly DivergenceWatch _watch;
     private MetricsLog? _log;
     private int _step;
+    private int? _savedStep;
     private long _tokens;
 
     private LanguageModelTraining(PreparedRun run, ITrainingObserver observer)
@@ -201,6 +202,7 @@ public sealed class LanguageModelTraining : IDisposable
 
     private void Save()
     {
+        if (_savedStep == _step) return;
         long start = Stopwatch.GetTimestamp();
         TrainingState state = new()
         {
@@ -214,6 +216,7 @@ public sealed class LanguageModelTraining : IDisposable
             Plateau = _run.Plateau,
         };
         string folder = _run.Store.Save(_step, _model, RecipeReader.ToJson(state), _run.StateTensors(), _recipe.Checkpoints.Keep);
+        _savedStep = _step;
         _observer.Saved(_step, folder, Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
@@ -236,7 +239,7 @@ public sealed class LanguageModelTraining : IDisposable
         }
 
         _watch.Restore(state.Norms, state.Exploded);
-        (_step, _tokens) = (state.Step, state.Tokens);
+        (_step, _savedStep, _tokens) = (state.Step, state.Step, state.Tokens);
     }
 
     private TrainingEnd End(TrainingOutcome outcome, TimeSpan elapsed)

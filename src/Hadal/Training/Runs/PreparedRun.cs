@@ -34,6 +34,7 @@ internal sealed class PreparedRun : IDisposable
                 throw new RecipeException($"batch has sequences of {_lengths.Longest} tokens, expected at most the model's max_position_embeddings, {config.MaxPositionEmbeddings}.");
             }
 
+            SampleWriter.RequireRoom(recipe.Samples, Tokenizer, config.MaxPositionEmbeddings);
             using (Transformer description = new(config)) Memory = MemoryNeeds.Of(recipe, description, Workers.Count);
             StartupChecks.RequireMemory(Memory.Total);
             StartupChecks.RequireDisk(folder.Path, Memory.SavedState, Math.Max(1, recipe.Checkpoints.Keep + 2 - folder.SavedSteps().Count));
@@ -43,7 +44,7 @@ internal sealed class PreparedRun : IDisposable
             Model = RunModel.Load(recipe, config, savedStep is { } step ? store.Folder(step) : recipe.Model.Path);
             Optimizer = new Optimizer(recipe.Optimizer, Model.Parameters, Workers);
             Average = recipe.Average is null ? null : new WeightAverage(recipe.Average, Optimizer.Parameters, Workers, Optimizer.Weights);
-            _peakFlops = PeakGigaflops() * 1e9;
+            _peakFlops = MachineCeilings.ProductGigaflops(Workers, recipe.Precision, s_measure) * 1e9;
         }
         catch
         {
@@ -180,10 +181,6 @@ internal sealed class PreparedRun : IDisposable
         Workers.Dispose();
         Folder.Dispose();
     }
-
-    // Of the unit that the products run on: the tile unit where BF16 products are generated for it.
-    private double PeakGigaflops() =>
-        (Recipe.Precision == ProductPrecision.BF16 ? MachineCeilings.TileGigaflops(Workers, s_measure) : null) ?? MachineCeilings.FmaGigaflops(Workers, s_measure);
 
     // Whole sequences: a token attends to half of its sequence on average.
     private double TrainingFlops(int length) => ModelFlops.Of(Model, (length + 1) / 2.0).Training;

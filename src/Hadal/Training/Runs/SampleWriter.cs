@@ -6,6 +6,18 @@ namespace Hadal.Training;
 /// <summary>Lets the model continue the recipe's prompts, with the same draws every time, so that samples show the model and not the luck.</summary>
 internal static class SampleWriter
 {
+    /// <summary>Fails if a prompt could not be continued: said at the start, not when the first sample is due.</summary>
+    /// <exception cref="RecipeException">A prompt has no token, or leaves no room in the context.</exception>
+    public static void RequireRoom(SampleOptions options, Tokenizer tokenizer, int context)
+    {
+        for (int i = 0; i < options.Prompts.Count; i++)
+        {
+            int tokens = tokenizer.Encode(options.Prompts[i], addSpecial: true).Length;
+            if (tokens > 0 && tokens < context) continue;
+            throw new RecipeException($"the recipe's samples.prompts[{i}] has {tokens} tokens, expected 1 to {context - 1}, since the model's context is {context}.");
+        }
+    }
+
     /// <summary>Writes one sample for each prompt.</summary>
     public static IReadOnlyList<SampleText> Write(PreparedRun run, int step, CancellationToken cancellation)
     {
@@ -15,7 +27,7 @@ internal static class SampleWriter
         GenerationRequest[] requests =
         [
             .. options.Prompts.Select(prompt => run.Tokenizer.Encode(prompt, addSpecial: true))
-                .Select(ids => new GenerationRequest(ids, Math.Max(0, Math.Min(options.MaxTokens, room - ids.Length)), sampling)),
+                .Select(ids => new GenerationRequest(ids, Math.Min(options.MaxTokens, room - ids.Length), sampling)),
         ];
         List<int>[] drawn = [.. requests.Select(_ => new List<int>())];
         try

@@ -50,15 +50,20 @@ public sealed class LanguageModelTrainingTests
         TrainingRecipe recipe = TinyRun.Recipe(whole, settings);
         Train(recipe);
         TrainingRecipe other = TinyRun.Recipe(parts, settings) with { Data = recipe.Data };
+        int before = 0;
         foreach (int stop in (int[])[3, 4, 5, 9])
         {
             using CancellationTokenSource cancellation = new();
             using StopAt observer = new(stop, cancellation);
             using LanguageModelTraining training = LanguageModelTraining.Open(other, observer, resume: true);
             Assert.Equal(TrainingOutcome.Stopped, training.Run(cancellation.Token).Outcome);
+            Assert.Equal(before, observer.StepsBefore);
+            before = stop;
         }
 
-        Train(other, resume: true);
+        using StopAt last = new(0, new CancellationTokenSource());
+        using (LanguageModelTraining training = LanguageModelTraining.Open(other, last, resume: true)) training.Run();
+        Assert.Equal(9, last.StepsBefore);
         RequireSameFiles(Path.Combine(recipe.Output, "model"), Path.Combine(other.Output, "model"));
         RequireSameFiles(Path.Combine(recipe.Output, "checkpoints", "step-0000012"), Path.Combine(other.Output, "checkpoints", "step-0000012"));
         Assert.Equal(Numbers(recipe), Numbers(other));
@@ -111,7 +116,9 @@ public sealed class LanguageModelTrainingTests
         byte[] bytes = File.ReadAllBytes(damaged);
         bytes[^5] ^= 1;
         File.WriteAllBytes(damaged, bytes);
-        Train(recipe, resume: true);
+        using StopAt observer = new(0, new CancellationTokenSource());
+        using (LanguageModelTraining training = LanguageModelTraining.Open(recipe, observer, resume: true)) training.Run();
+        Assert.Equal(8, observer.StepsBefore);
         Assert.Equal(expected, File.ReadAllBytes(weights));
     }
 
@@ -153,6 +160,7 @@ public sealed class LanguageModelTrainingTests
     [InlineData("optimizer.beta1=1", "Beta1")]
     [InlineData("learningRate.warmupSteps=100", "WarmupSteps")]
     [InlineData("tokenizer.path=x", "tokenizer")]
+    [InlineData("samples.prompts=[\"ok\",\"\"]", "samples.prompts[1]")]
     public void What_contradicts_itself_is_refused_with_a_sentence(string setting, string part)
     {
         using TemporaryFolder folder = new();
@@ -182,9 +190,9 @@ public sealed class LanguageModelTrainingTests
 
     private sealed class StopAt(int step, CancellationTokenSource cancellation) : ITrainingObserver
     {
-        public void Started(TrainingStart run)
-        {
-        }
+        public int? StepsBefore { get; private set; }
+
+        public void Started(TrainingStart run) => StepsBefore = run.StepsBefore;
 
         public void Stepped(StepMetrics metrics)
         {
