@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using Hadal.Checkpoints;
 using Hadal.Cli.Commands;
@@ -47,7 +48,15 @@ internal static class CommandLine
         try
         {
             _ = KernelSelection.Current;
-            return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            InvocationConfiguration configuration = new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+            if (parsed.Action is not AsynchronousCommandLineAction) return parsed.Invoke(configuration);
+            using StopSignal stop = new();
+            return parsed.InvokeAsync(configuration, stop.Token).GetAwaiter().GetResult();
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("hadal: stopped.");
+            return Failed;
         }
         catch (Exception e) when (IsUsersMistake(e))
         {

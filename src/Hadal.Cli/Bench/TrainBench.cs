@@ -66,7 +66,7 @@ internal static class TrainBench
 
         rates.Sort();
         double peak = MachineCeilings.ProductGigaflops(workers, precision, TimeSpan.FromMilliseconds(300));
-        double flops = ModelFlops.Of(model, (shape.Length + 1) / 2.0).Training;
+        double flops = ModelFlops.OfSequences(model, shape.Length).Training;
         ModelSize size = ModelSize.Of(model);
         using Process process = Process.GetCurrentProcess();
         return new TrainBenchRow(

@@ -50,17 +50,9 @@ internal static class EvalCommand
         if (size > context) throw new TokenizerException("--window", $"it is {size}, expected at most the model's context, {context}");
         using WorkerPool workers = new();
         Stopwatch watch = Stopwatch.StartNew(), sinceReport = Stopwatch.StartNew();
-        try
-        {
-            PerplexityResult result = PerplexityMeasure.Run(model, workers, ids, size, Report, cancellation);
-            Print(result, text.Length, size, watch.Elapsed, json);
-            return CommandLine.Ok;
-        }
-        catch (OperationCanceledException)
-        {
-            Console.Error.WriteLine("hadal: stopped.");
-            return CommandLine.Failed;
-        }
+        PerplexityResult result = PerplexityMeasure.Run(model, workers, ids, size, Report, cancellation);
+        Print(result, text.Length, size, watch.Elapsed, json);
+        return CommandLine.Ok;
 
         void Report(long done, long all)
         {

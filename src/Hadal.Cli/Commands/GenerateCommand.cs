@@ -61,17 +61,9 @@ internal static class GenerateCommand
     {
         using (loaded)
         {
-            try
-            {
-                return prompt is not null
-                    ? Stream(loaded, prompt, maxTokens, sampling, json, cancellation)
-                    : WriteAll(loaded, prompts!, output!, maxTokens, sampling, json, cancellation);
-            }
-            catch (OperationCanceledException)
-            {
-                Console.Error.WriteLine("hadal: stopped.");
-                return CommandLine.Failed;
-            }
+            return prompt is not null
+                ? Stream(loaded, prompt, maxTokens, sampling, json, cancellation)
+                : WriteAll(loaded, prompts!, output!, maxTokens, sampling, json, cancellation);
         }
     }
 

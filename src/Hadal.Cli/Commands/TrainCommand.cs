@@ -41,17 +41,9 @@ internal static class TrainCommand
     private static int Run(TrainingRecipe recipe, bool resume, bool plain, bool json, CancellationToken cancellation)
     {
         using ITrainingObserver view = TrainingView.Create(plain);
-        try
-        {
-            using LanguageModelTraining training = LanguageModelTraining.Open(recipe, view, resume, cancellation);
-            TrainingEnd end = training.Run(cancellation);
-            if (json) JsonOutput.Write(new { Outcome = end.Outcome.ToString(), end.Steps, end.Tokens, Seconds = end.Elapsed.TotalSeconds, end.Folder });
-            return end.Outcome == TrainingOutcome.Completed ? CommandLine.Ok : CommandLine.Failed;
-        }
-        catch (OperationCanceledException)
-        {
-            Console.Error.WriteLine("hadal: stopped.");
-            return CommandLine.Failed;
-        }
+        using LanguageModelTraining training = LanguageModelTraining.Open(recipe, view, resume, cancellation);
+        TrainingEnd end = training.Run(cancellation);
+        if (json) JsonOutput.Write(new { Outcome = end.Outcome.ToString(), end.Steps, end.Tokens, Seconds = end.Elapsed.TotalSeconds, end.Folder });
+        return end.Outcome == TrainingOutcome.Completed ? CommandLine.Ok : CommandLine.Failed;
     }
 }

@@ -14,6 +14,9 @@ public sealed record ModelFlops(double Main, double Modules)
     /// <summary>Floating-point operations of a forward and a backward pass: backward has two products for each one of forward.</summary>
     public double Training => 3 * 2 * (Main + Modules);
 
+    /// <summary>Counts a model on whole sequences of <paramref name="length"/> tokens: a token attends to half of them on average.</summary>
+    public static ModelFlops OfSequences(Transformer model, int length) => Of(model, (length + 1) / 2.0);
+
     /// <summary>Counts a model. Latent attention is counted in its expanded form.</summary>
     /// <param name="model">The model; it need not be loaded.</param>
     /// <param name="meanContext">Mean number of tokens that a token attends to, itself included: (n + 1) / 2 in whole sequences of n.</param>

@@ -33,7 +33,7 @@ public static class FinishedRun
         {
             Parameters = size.Main + size.Modules,
             ActiveParameters = size.ActivePerToken,
-            FlopsPerToken = ModelFlops.Of(model, (sequenceLength + 1) / 2.0).Training,
+            FlopsPerToken = ModelFlops.OfSequences(model, sequenceLength).Training,
         };
     }
 }

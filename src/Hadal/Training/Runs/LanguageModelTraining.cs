@@ -39,7 +39,7 @@ public sealed class LanguageModelTraining : IDisposable
     /// <param name="recipe">What to do.</param>
     /// <param name="observer">Watches; stays the caller's.</param>
     /// <param name="resume">Whether to go on from the last saved state of the output folder; without one the run begins.</param>
-    /// <param name="cancellation">Stops the reading of data.</param>
+    /// <param name="cancellation">Stops the reading of data, and is checked between the other parts.</param>
     /// <exception cref="RecipeException">The recipe contradicts itself, its data, or the run that it is to resume.</exception>
     /// <exception cref="DataException">A source can't be read or used.</exception>
     /// <exception cref="CheckpointException">The folder can't be used, or holds a run and <paramref name="resume"/> is false.</exception>
@@ -51,7 +51,9 @@ public sealed class LanguageModelTraining : IDisposable
         LanguageModelTraining training = new(PreparedRun.Open(recipe, observer, resume, cancellation), observer);
         try
         {
+            cancellation.ThrowIfCancellationRequested();
             training.RequireMemoryForActivations();
+            cancellation.ThrowIfCancellationRequested();
             training.Restore();
             training._log = MetricsLog.OpenForResume(training._run.Folder.Metrics, training._step);
             return training;

@@ -114,10 +114,13 @@ internal sealed class PreparedRun : IDisposable
         catch (Exception e)
         {
             folder.Dispose();
-            if (e is ArgumentException) throw new RecipeException($"the recipe can't be used: {e.Message}", e);
+            if (e is ArgumentException argument) throw new RecipeException($"the recipe can't be used: {Sentence(argument)}", e);
             throw;
         }
     }
+
+    // Without the runtime's note of which parameter of ours it was.
+    private static string Sentence(ArgumentException e) => e.Message.Replace($" (Parameter '{e.ParamName}')", "", StringComparison.Ordinal);
 
     public int LongestSequence => _lengths.Longest;
 
@@ -182,8 +185,7 @@ internal sealed class PreparedRun : IDisposable
         Folder.Dispose();
     }
 
-    // Whole sequences: a token attends to half of its sequence on average.
-    private double TrainingFlops(int length) => ModelFlops.Of(Model, (length + 1) / 2.0).Training;
+    private double TrainingFlops(int length) => ModelFlops.OfSequences(Model, length).Training;
 
     private PackedData OpenData(ITrainingObserver observer, CancellationToken cancellation)
     {
