@@ -6,6 +6,7 @@ using Hadal.Cli.Commands;
 using Hadal.Data;
 using Hadal.Models;
 using Hadal.Numerics;
+using Hadal.Reinforcement.Tasks;
 using Hadal.Tokenization;
 using Hadal.Tokenization.Templates;
 using Hadal.Training;
@@ -26,9 +27,12 @@ internal static class CommandLine
             BenchCommand.Create(),
             TokenizeCommand.Create(),
             GenerateCommand.Create(),
+            ChatCommand.Create(),
             EvalCommand.Create(),
             TrainCommand.Create(),
             CompareCommand.Create(),
+            ConvertCommand.Create(),
+            QuantizeCommand.Create(),
         };
         if (args.Length == 0)
         {
@@ -67,7 +71,7 @@ internal static class CommandLine
 
     // What a wrong file, folder or setting can cause; anything else is a defect of ours and deserves its stack trace.
     private static bool IsUsersMistake(Exception e) => e is
-        CheckpointException or ConfigurationException or TokenizerException or TemplateException or DataException or RecipeException or TrainingDivergedException
+        CheckpointException or ConfigurationException or TokenizerException or TemplateException or DataException or RecipeException or TrainingDivergedException or ProblemFileException
             or FormatException or IOException or UnauthorizedAccessException or OutOfMemoryException;
 
     // The parser takes an option that it doesn't know for an argument where one fits; after "--" it may be one.

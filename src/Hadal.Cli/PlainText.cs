@@ -7,16 +7,21 @@ namespace Hadal.Cli;
 internal static class PlainText
 {
     /// <summary>The text with control characters escaped: it can neither break the line nor command the terminal.</summary>
-    public static string OneLine(string text)
+    public static string OneLine(string text) => Escaped(text, char.IsControl);
+
+    /// <summary>The text with all control characters but line breaks and tabs escaped: it can't command the terminal.</summary>
+    public static string Lines(string text) => Escaped(text, c => char.IsControl(c) && c is not ('\n' or '\t'));
+
+    private static string Escaped(string text, Func<char, bool> isEscaped)
     {
-        if (!text.Any(char.IsControl)) return text;
-        StringBuilder line = new();
+        if (!text.Any(isEscaped)) return text;
+        StringBuilder escaped = new();
         foreach (char c in text)
         {
-            if (char.IsControl(c)) line.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
-            else line.Append(c);
+            if (isEscaped(c)) escaped.Append(CultureInfo.InvariantCulture, $"\\u{(int)c:x4}");
+            else escaped.Append(c);
         }
 
-        return line.ToString();
+        return escaped.ToString();
     }
 }

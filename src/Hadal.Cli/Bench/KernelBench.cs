@@ -5,7 +5,7 @@ namespace Hadal.Cli.Bench;
 
 /// <summary>One kernel at one shape, and the ceiling that bounds it.</summary>
 /// <param name="Kernel">Name and shape.</param>
-/// <param name="Unit">GFLOP/s or GB/s.</param>
+/// <param name="Unit">GFLOP/s, GOP/s (of bytes) or GB/s.</param>
 /// <param name="Rate">Best of the rounds.</param>
 /// <param name="Median">Median of the rounds.</param>
 /// <param name="Ceiling">What this machine reached in the same run: register FMAs, register tiles, reading memory, or a roofline of these.</param>
@@ -24,6 +24,9 @@ internal enum BenchBound
     /// <summary>Products of tile registers; multiply-adds where there are none.</summary>
     Tiles,
 
+    /// <summary>Dot products of bytes in vector registers.</summary>
+    Bytes,
+
     /// <summary>Reading memory.</summary>
     Reading,
 
@@ -34,8 +37,9 @@ internal enum BenchBound
 /// <summary>The ceilings of this machine, best of a run.</summary>
 /// <param name="FmaGigaflops">Multiply-adds in vector registers.</param>
 /// <param name="TileGigaflops">Products of tile registers; null where no kernels use them.</param>
+/// <param name="ByteGigaops">Dot products of bytes in vector registers.</param>
 /// <param name="ReadGigabytes">Reading memory.</param>
-internal sealed record BenchCeilings(double FmaGigaflops, double? TileGigaflops, double ReadGigabytes);
+internal sealed record BenchCeilings(double FmaGigaflops, double? TileGigaflops, double ByteGigaops, double ReadGigabytes);
 
 /// <summary>
 /// Times kernels in rounds that alternate with the ceilings, since a shared machine's speed drifts: kernels and ceilings then meet the
@@ -45,9 +49,14 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
 {
     private const string Cube = "BF16 NT 1024x1024x1024";
 
+    // Rows of different content in the matrices that are multiplied.
+    private const int Patterns = 61;
+
+    private static readonly ElementType[] s_blocked = [ElementType.F8Scaled, ElementType.Q8_0, ElementType.Q6_K, ElementType.Q4_K, ElementType.Q4_0];
+
     private readonly List<NativeBuffer> _buffers = [];
 
-    public BenchCeilings Ceilings { get; private set; } = new(0, null, 0);
+    public BenchCeilings Ceilings { get; private set; } = new(0, null, 0, 0);
 
     /// <summary>Runs everything; reports each finished round.</summary>
     public IReadOnlyList<BenchRow> Run(Action<int, int> progress)
@@ -70,7 +79,7 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
         return
         [
             .. cases.Select((c, i) => new BenchRow(
-                c.Name, c.Bound == BenchBound.Reading ? "GB/s" : "GFLOP/s", rates[i].Max(), rates[i].Order().ElementAt(rounds / 2), Ceiling(c, cube))),
+                c.Name, c.Bound switch { BenchBound.Reading => "GB/s", BenchBound.Bytes => "GOP/s", _ => "GFLOP/s" }, rates[i].Max(), rates[i].Order().ElementAt(rounds / 2), Ceiling(c, cube))),
         ];
     }
 
@@ -86,6 +95,7 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
         Ceilings = Ceilings with
         {
             FmaGigaflops = Math.Max(Ceilings.FmaGigaflops, fma),
+            ByteGigaops = Math.Max(Ceilings.ByteGigaops, MachineCeilings.ByteGigaops(workers, slice / 4)),
             TileGigaflops = tiles is null ? null : Math.Max(Ceilings.TileGigaflops ?? 0, tiles.Value),
         };
     }
@@ -94,6 +104,7 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
     {
         BenchBound.MultiplyAdds => Ceilings.FmaGigaflops,
         BenchBound.Tiles => Ceilings.TileGigaflops ?? Ceilings.FmaGigaflops,
+        BenchBound.Bytes => Ceilings.ByteGigaops,
         BenchBound.Reading => Ceilings.ReadGigabytes,
         _ => c.Work / Math.Max(c.Work / cube, c.Bytes / Ceilings.ReadGigabytes),
     };
@@ -141,6 +152,13 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
         foreach (int rows in new[] { 1, 4, 16 }) yield return Decode(ElementType.BF16, rows, outputs: 2048, inputs: 2048, ProductPrecision.BF16);
         yield return Decode(ElementType.BF16, rows: 1, outputs: 16384, inputs: 4096, ProductPrecision.BF16);
         yield return Norm(rows: 8192, columns: 4096);
+        foreach (ElementType type in s_blocked)
+        {
+            yield return Decode(type, rows: 1, outputs: 65536, inputs: 2048);
+            yield return Prefill(type, rows: 512, outputs: 2048, inputs: 2048);
+            yield return Experts(tokens: 512, topK: 6, experts: 64, hidden: 2048, width: 1408, type, ProductPrecision.F32);
+            yield return Experts(tokens: 1, topK: 6, experts: 64, hidden: 2048, width: 1408, type, ProductPrecision.F32);
+        }
     }
 
     private delegate void MatrixProduct(WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision);
@@ -165,10 +183,11 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
         int[] counts = new int[experts];
         for (int i = 0; i < rows; i++) counts[(int)((uint)i * 2654435761u >> 16) % experts]++;
         int[] offsets = [0, .. counts.Select((_, e) => counts[..(e + 1)].Sum())];
+        BenchBound bound = (double)rows / experts < 1 ? BenchBound.Reading
+            : precision == ProductPrecision.BF16 ? BenchBound.Roofline : Computing(type);
         return new Case(
-            $"{precision} grouped NT, {experts} experts of {width}x{hidden} {type}, {rows} rows",
-            precision == ProductPrecision.BF16 ? BenchBound.Roofline : BenchBound.MultiplyAdds,
-            2.0 * rows * width * hidden, (double)experts * width * hidden * type.SizeInBytes(),
+            $"{precision} grouped NT, {experts} experts of {width}x{hidden} {type}, {rows} rows", bound,
+            2.0 * rows * width * hidden, (double)counts.Count(count => count > 0) * type.ByteLength(width, hidden),
             () => GroupedMatMul.Nt(workers, x, offsets, weights, y, false, precision));
     }
 
@@ -188,8 +207,20 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
         Matrix x = New(rows, inputs), w = New(outputs, inputs, type), y = New(rows, outputs);
         return new Case(
             $"{precision} NT {rows}x{outputs}x{inputs}, {type} weights read", BenchBound.Reading, 2.0 * rows * outputs * inputs,
-            (double)outputs * inputs * type.SizeInBytes(), () => MatMul.Nt(workers, x, w, y, false, precision));
+            type.ByteLength(outputs, inputs), () => MatMul.Nt(workers, x, w, y, false, precision));
     }
+
+    private Case Prefill(ElementType type, int rows, int outputs, int inputs)
+    {
+        Matrix x = New(rows, inputs), w = New(outputs, inputs, type), y = New(rows, outputs);
+        return new Case(
+            $"NT {rows}x{outputs}x{inputs}, {type} weights", Computing(type), 2.0 * rows * outputs * inputs, 0,
+            () => MatMul.Nt(workers, x, w, y));
+    }
+
+    // Weights in blocks of integers are multiplied as bytes, those of F8 as F32.
+    private static BenchBound Computing(ElementType type) =>
+        type.IsBlocked() && type != ElementType.F8Scaled ? BenchBound.Bytes : BenchBound.MultiplyAdds;
 
     private Case Norm(int rows, int columns)
     {
@@ -201,18 +232,25 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
 
     private Matrix New(int rows, int columns, ElementType type = ElementType.F32)
     {
-        NativeBuffer buffer = new((long)rows * columns * type.SizeInBytes());
+        NativeBuffer buffer = new(type.ByteLength(rows, columns));
         _buffers.Add(buffer);
         Matrix matrix = new(buffer, type, 0, rows, columns);
-        NativeBuffer rowBuffer = new((long)columns * sizeof(float));
-        Matrix row = new(rowBuffer, ElementType.F32, 0, 1, columns);
-        for (int r = 0; r < rows; r++)
+        using NativeBuffer pattern = new((long)Patterns * columns * sizeof(float));
+        Matrix values = new(pattern, ElementType.F32, 0, Patterns, columns);
+        for (int r = 0; r < Patterns; r++)
         {
-            for (int c = 0; c < columns; c++) row.Row(0)[c] = ((r * 31 + c * 17) % 61 - 30) / 32f;
-            Elementwise.Copy(workers, row, matrix.RowRange(r, 1));
+            for (int c = 0; c < columns; c++) values.Row(r)[c] = ((r * 31 + c * 17) % 61 - 30) / 32f;
         }
 
-        rowBuffer.Dispose();
+        // Quantised once, then copied: searching scales for a gigabyte would take longer than all measurements.
+        byte[] blocks = type.IsBlocked() ? new byte[BlockQuantisation.ByteLength(type, (long)Patterns * columns)] : [];
+        if (type.IsBlocked()) BlockQuantisation.Quantise(type, pattern.AsSpan<float>(0, Patterns * columns), blocks);
+        for (int r = 0; r < rows; r++)
+        {
+            if (type.IsBlocked()) WeightPanels.Pack(matrix, r, blocks.AsSpan(r % Patterns * (blocks.Length / Patterns), blocks.Length / Patterns));
+            else Elementwise.Copy(workers, values.RowRange(r % Patterns, 1), matrix.RowRange(r, 1));
+        }
+
         return matrix;
     }
 

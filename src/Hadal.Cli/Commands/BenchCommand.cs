@@ -23,7 +23,7 @@ internal static class BenchCommand
         Option<bool> json = JsonOutput.Option();
         json.Recursive = true;
         Command kernels = new("kernels", "Measure kernels beside the ceilings of this machine, in one run; what bench does when nothing is named.");
-        Command command = new("bench", "Measure kernels, a tokenizer or training steps.") { rounds, threads, json, kernels, CreateTokenizer(rounds, json), CreateTrain(rounds, threads, json) };
+        Command command = new("bench", "Measure kernels, a tokenizer, training steps, decoding or prefill.") { rounds, threads, json, kernels, CreateTokenizer(rounds, json), CreateTrain(rounds, threads, json), ModelBenchCommand.CreateDecode(rounds, threads, json), ModelBenchCommand.CreatePrefill(rounds, threads, json) };
         foreach (Command measured in new[] { command, kernels })
         {
             measured.SetAction(parsed => Run(parsed.GetValue(rounds), parsed.GetValue(threads), parsed.GetValue(json)));
@@ -92,13 +92,14 @@ internal static class BenchCommand
         BenchCeilings ceilings = bench.Ceilings;
         if (json)
         {
-            JsonOutput.Write(new { Threads = workers.Count, KernelSelection.VectorBits, ceilings.FmaGigaflops, ceilings.TileGigaflops, ReadGigabytesPerSecond = ceilings.ReadGigabytes, Kernels = rows });
+            JsonOutput.Write(new { Threads = workers.Count, KernelSelection.VectorBits, ceilings.FmaGigaflops, ceilings.TileGigaflops, ceilings.ByteGigaops, ReadGigabytesPerSecond = ceilings.ReadGigabytes, Kernels = rows });
             return CommandLine.Ok;
         }
 
         Print($"{workers.Count} threads, {KernelSelection.VectorBits}-bit vectors, best of {rounds} rounds");
         Print($"{"register FMAs",-58} {ceilings.FmaGigaflops,9:F1} GFLOP/s");
         if (ceilings.TileGigaflops is { } tiles) Print($"{"register tiles, BF16",-58} {tiles,9:F1} GFLOP/s");
+        Print($"{"register dot products of bytes",-58} {ceilings.ByteGigaops,9:F1} GOP/s");
         Print($"{"reading memory",-58} {ceilings.ReadGigabytes,9:F1} GB/s");
         foreach (BenchRow row in rows) Print($"{row.Kernel,-58} {row.Rate,9:F1} {row.Unit,-8} {row.Share,7:P1} of the ceiling (median {row.Median:F1})");
         return CommandLine.Ok;

@@ -5,7 +5,6 @@ using System.Text;
 using System.Text.Json;
 using Hadal.Checkpoints;
 using Hadal.Inference;
-using Hadal.Models;
 using Hadal.Numerics;
 using Hadal.Tokenization;
 
@@ -18,70 +17,71 @@ internal static class GenerateCommand
 
     public static Command Create()
     {
-        Argument<string> model = new("model") { Description = "Folder of the model." };
+        Argument<string> model = LoadedModel.PathArgument();
+        Option<ElementType?> type = LoadedModel.TypeOption();
         Option<string?> prompt = new("--prompt") { Description = "Text to continue; the continuation is printed as it is drawn." };
         Option<string?> prompts = new("--prompts") { Description = "File with one prompt a line: a JSON string, or an object with 'prompt'." };
         Option<string?> output = new("--out") { Description = "Where the continuations of --prompts go: one JSON object a line." };
         Option<int> maxTokens = new("--max-tokens") { Description = "Most tokens to add.", DefaultValueFactory = _ => 256 };
-        Option<float> temperature = new("--temperature") { Description = "Divides the logits; 0 takes the best token.", DefaultValueFactory = _ => 1 };
-        Option<int> topK = new("--top-k") { Description = "Draw from the best so many tokens; 0 from all." };
-        Option<float> topP = new("--top-p") { Description = "Draw from the best tokens of this joint probability.", DefaultValueFactory = _ => 1 };
+        SamplingArguments sampling = new(temperature: 1, topP: 1);
         Option<int> seed = new("--seed") { Description = "The same seed draws the same text." };
         Option<bool> json = JsonOutput.Option();
-        Require(maxTokens, value => value >= 1, "a number from 1 on");
-        Require(temperature, value => value >= 0 && float.IsFinite(value), "a number from 0 on");
-        Require(topK, value => value >= 0, "a number from 0 on");
-        Require(topP, value => value is > 0 and <= 1, "a number above 0, up to 1");
-        Command command = new("generate", "Continue a prompt, or many.") { model, prompt, prompts, output, maxTokens, temperature, topK, topP, seed, json };
+        SamplingArguments.Require(maxTokens, value => value >= 1, "a number from 1 on");
+        Command command = new("generate", "Continue a prompt, or many.") { model, prompt, prompts, output, maxTokens, seed, type, json };
+        sampling.AddTo(command);
+        (Option<string?> speculate, Option<int?> draftTokens) = Drafting.AddOptions(command);
         command.Validators.Add(result =>
         {
             if ((result.GetValue(prompt) is null) == (result.GetValue(prompts) is null)) result.AddError("generate takes one of --prompt and --prompts.");
             else if ((result.GetValue(prompts) is null) != (result.GetValue(output) is null)) result.AddError("--prompts and --out go together.");
         });
-        command.SetAction((parsed, cancellation) => Task.FromResult(Run(
-            new Loaded(parsed.GetRequiredValue(model)), parsed.GetValue(prompt), parsed.GetValue(prompts), parsed.GetValue(output), parsed.GetValue(maxTokens),
-            new SamplingOptions
-            {
-                Temperature = parsed.GetValue(temperature),
-                TopK = parsed.GetValue(topK),
-                TopP = parsed.GetValue(topP),
-                Seed = parsed.GetValue(seed),
-            },
-            parsed.GetValue(json), cancellation)));
+        command.SetAction((parsed, cancellation) =>
+        {
+            using LoadedModel loaded = new(parsed.GetRequiredValue(model), parsed.GetValue(type));
+            using Drafting? drafting = Drafting.Create(loaded, parsed.GetValue(speculate), parsed.GetValue(draftTokens));
+            using WorkerPool workers = new();
+            TextGenerator generator = new(loaded.Model, workers) { Speculation = drafting?.Options };
+            SamplingOptions options = sampling.Read(parsed, parsed.GetValue(seed));
+            int most = parsed.GetValue(maxTokens);
+            return Task.FromResult(parsed.GetValue(prompt) is { } single
+                ? Stream(loaded, generator, single, most, options, parsed.GetValue(json), cancellation)
+                : WriteAll(loaded, generator, parsed.GetValue(prompts)!, parsed.GetValue(output)!, most, options, parsed.GetValue(json), cancellation));
+        });
         return command;
     }
 
-    private static void Require<T>(Option<T> option, Func<T, bool> holds, string expected) => option.Validators.Add(result =>
+    private static int Stream(
+        LoadedModel loaded, TextGenerator generator, string prompt, int maxTokens, SamplingOptions sampling, bool json, CancellationToken cancellation)
     {
-        if (!holds(result.GetValueOrDefault<T>()!)) result.AddError($"{option.Name} takes {expected}.");
-    });
-
-    private static int Run(
-        Loaded loaded, string? prompt, string? prompts, string? output, int maxTokens, SamplingOptions sampling, bool json, CancellationToken cancellation)
-    {
-        using (loaded)
-        {
-            return prompt is not null
-                ? Stream(loaded, prompt, maxTokens, sampling, json, cancellation)
-                : WriteAll(loaded, prompts!, output!, maxTokens, sampling, json, cancellation);
-        }
-    }
-
-    private static int Stream(Loaded loaded, string prompt, int maxTokens, SamplingOptions sampling, bool json, CancellationToken cancellation)
-    {
-        GenerationRequest request = loaded.Request(prompt, maxTokens, sampling, "--prompt");
-        IncrementalDecoder decoder = loaded.DecoderAfter(request.Prompt);
+        GenerationRequest request = Request(loaded, prompt, maxTokens, sampling, "--prompt");
+        IncrementalDecoder decoder = DecoderAfter(loaded, request.Prompt);
         StringBuilder text = new();
         int tokens = 0;
         Stopwatch watch = Stopwatch.StartNew();
-        FinishReason[] reasons = new TextGenerator(loaded.Model, loaded.Workers).Run([request], (_, token) =>
+        FinishReason[] reasons = generator.Run([request], (_, token) =>
         {
             tokens++;
             Append(decoder.Add(token));
         }, cancellation: cancellation);
         Append(decoder.Flush());
-        if (json) JsonOutput.Write(new { Prompt = prompt, Completion = text.ToString(), Tokens = tokens, FinishReason = Name(reasons[0]), Seconds = watch.Elapsed.TotalSeconds });
-        else Console.Out.WriteLine();
+        if (json)
+        {
+            JsonOutput.Write(new
+            {
+                Prompt = prompt,
+                Completion = text.ToString(),
+                Tokens = tokens,
+                FinishReason = Name(reasons[0]),
+                Seconds = watch.Elapsed.TotalSeconds,
+                Speculation = SpeculationOf(generator),
+            });
+        }
+        else
+        {
+            Console.Out.WriteLine();
+            TellSpeculation(generator);
+        }
+
         return CommandLine.Ok;
 
         void Append(string piece)
@@ -94,17 +94,17 @@ internal static class GenerateCommand
     }
 
     private static int WriteAll(
-        Loaded loaded, string promptsPath, string outputPath, int maxTokens, SamplingOptions sampling, bool json, CancellationToken cancellation)
+        LoadedModel loaded, TextGenerator generator, string promptsPath, string outputPath, int maxTokens, SamplingOptions sampling, bool json, CancellationToken cancellation)
     {
         // Each line draws with a seed of its own, so a line's continuation does not depend on which lines stand before it.
         string[] prompts = [.. ReadPrompts(promptsPath)];
-        GenerationRequest[] requests = [.. prompts.Select((p, i) => loaded.Request(
-            p, maxTokens, sampling with { Seed = unchecked(sampling.Seed + i) }, $"{promptsPath}: line {i + 1}"))];
+        GenerationRequest[] requests = [.. prompts.Select((p, i) => Request(
+            loaded, p, maxTokens, sampling with { Seed = unchecked(sampling.Seed + i) }, $"{promptsPath}: line {i + 1}"))];
         using AtomicFile file = new(outputPath);
         List<int>[] tokens = [.. prompts.Select(_ => new List<int>())];
         Stopwatch watch = Stopwatch.StartNew(), sinceReport = Stopwatch.StartNew();
         long drawn = 0;
-        FinishReason[] reasons = new TextGenerator(loaded.Model, loaded.Workers).Run(requests, (request, token) =>
+        FinishReason[] reasons = generator.Run(requests, (request, token) =>
         {
             tokens[request].Add(token);
             drawn++;
@@ -117,7 +117,7 @@ internal static class GenerateCommand
 
         for (int i = 0; i < prompts.Length; i++)
         {
-            IncrementalDecoder decoder = loaded.DecoderAfter(requests[i].Prompt);
+            IncrementalDecoder decoder = DecoderAfter(loaded, requests[i].Prompt);
             string completion = string.Concat(tokens[i].Select(decoder.Add)) + decoder.Flush();
             byte[] line = JsonSerializer.SerializeToUtf8Bytes(
                 new { Prompt = prompts[i], Completion = completion, Tokens = tokens[i].Count, FinishReason = Name(reasons[i]) }, JsonOutput.Options);
@@ -126,9 +126,31 @@ internal static class GenerateCommand
         }
 
         file.Commit();
-        if (json) JsonOutput.Write(new { Prompts = prompts.Length, Tokens = drawn, Seconds = watch.Elapsed.TotalSeconds });
-        else Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{prompts.Length:N0} prompts, {drawn:N0} tokens in {watch.Elapsed.TotalSeconds:F1} s"));
+        if (json) JsonOutput.Write(new { Prompts = prompts.Length, Tokens = drawn, Seconds = watch.Elapsed.TotalSeconds, Speculation = SpeculationOf(generator) });
+        else
+        {
+            TellSpeculation(generator);
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{prompts.Length:N0} prompts, {drawn:N0} tokens in {watch.Elapsed.TotalSeconds:F1} s"));
+        }
+
         return CommandLine.Ok;
+    }
+
+    private static object? SpeculationOf(TextGenerator generator) => generator.Speculation is null ? null : new
+    {
+        generator.Statistics.DraftedTokens,
+        generator.Statistics.AcceptedTokens,
+        generator.Statistics.AcceptanceRate,
+        generator.Statistics.TokensPerVerification,
+    };
+
+    private static void TellSpeculation(TextGenerator generator)
+    {
+        if (generator.Speculation is null) return;
+        EngineStatistics statistics = generator.Statistics;
+        Console.Error.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{statistics.DraftedTokens:N0} tokens drafted, {statistics.AcceptanceRate:P0} of them accepted, {statistics.TokensPerVerification:F2} tokens a verification"));
     }
 
     private static IEnumerable<string> ReadPrompts(string path)
@@ -155,52 +177,27 @@ internal static class GenerateCommand
 
     private static string Name(FinishReason reason) => reason == FinishReason.Stop ? "stop" : "length";
 
-    // A model with its tokenizer, and the threads to run it.
-    private sealed class Loaded : IDisposable
+    private static GenerationRequest Request(LoadedModel loaded, string prompt, int maxTokens, SamplingOptions sampling, string place)
     {
-        private readonly string _path;
-
-        public Loaded(string path)
+        int[] ids = loaded.Tokenizer.Encode(prompt, addSpecial: true, parseSpecial: true);
+        if (ids.Length == 0 && loaded.Model.Config.BosTokenId is { } bos) ids = [bos];
+        int context = loaded.Model.Config.MaxPositionEmbeddings, outside = Array.FindIndex(ids, id => id >= loaded.Model.Config.VocabSize);
+        if (outside >= 0)
         {
-            _path = path;
-            Tokenizer = Tokenizer.Load(path);
-            Model = ModelReader.Read(path, progress: new ReadingProgress().Report);
-            Workers = new WorkerPool();
+            throw new TokenizerException(
+                loaded.Path, $"its tokenizer made id {ids[outside]}, expected ids below the model's vocab_size, {loaded.Model.Config.VocabSize}");
         }
 
-        public Tokenizer Tokenizer { get; }
+        return ids.Length > 0 && ids.Length < context
+            ? new GenerationRequest(ids, maxTokens, sampling)
+            : throw new TokenizerException(place, $"the prompt has {ids.Length} tokens, expected 1 to {context - 1} for this model's context");
+    }
 
-        public Transformer Model { get; }
-
-        public WorkerPool Workers { get; }
-
-        public GenerationRequest Request(string prompt, int maxTokens, SamplingOptions sampling, string place)
-        {
-            int[] ids = Tokenizer.Encode(prompt, addSpecial: true, parseSpecial: true);
-            if (ids.Length == 0 && Model.Config.BosTokenId is { } bos) ids = [bos];
-            int context = Model.Config.MaxPositionEmbeddings, outside = Array.FindIndex(ids, id => id >= Model.Config.VocabSize);
-            if (outside >= 0)
-            {
-                throw new TokenizerException(_path, $"its tokenizer made id {ids[outside]}, expected ids below the model's vocab_size, {Model.Config.VocabSize}");
-            }
-
-            return ids.Length > 0 && ids.Length < context
-                ? new GenerationRequest(ids, maxTokens, sampling)
-                : throw new TokenizerException(place, $"the prompt has {ids.Length} tokens, expected 1 to {context - 1} for this model's context");
-        }
-
-        // What a token says can depend on what stands before it: at the beginning of a text some vocabularies drop a space.
-        public IncrementalDecoder DecoderAfter(IReadOnlyList<int> prompt)
-        {
-            IncrementalDecoder decoder = Tokenizer.CreateDecoder(skipSpecial: true);
-            foreach (int id in prompt) decoder.Add(id);
-            return decoder;
-        }
-
-        public void Dispose()
-        {
-            Workers.Dispose();
-            Model.Dispose();
-        }
+    // What a token says can depend on what stands before it: at the beginning of a text some vocabularies drop a space.
+    private static IncrementalDecoder DecoderAfter(LoadedModel loaded, IReadOnlyList<int> prompt)
+    {
+        IncrementalDecoder decoder = loaded.Tokenizer.CreateDecoder(skipSpecial: true);
+        foreach (int id in prompt) decoder.Add(id);
+        return decoder;
     }
 }

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using Hadal.Checkpoints;
-using Hadal.Checkpoints.Safetensors;
 using Hadal.Models;
 using Hadal.Numerics;
 
@@ -14,7 +13,7 @@ internal static class InfoCommand
 
     public static Command Create()
     {
-        Argument<string?> model = new("model") { Description = "Folder of a model; without it the machine is described.", Arity = ArgumentArity.ZeroOrOne };
+        Argument<string?> model = new("model") { Description = "Folder of a model or a .gguf file; without it the machine is described.", Arity = ArgumentArity.ZeroOrOne };
         Option<bool> json = JsonOutput.Option();
         Command command = new("info", "Describe a model, or this machine and the kernels chosen for it.") { model, json };
         command.SetAction(parsed => parsed.GetValue(model) is { } folder
@@ -72,13 +71,13 @@ internal static class InfoCommand
     {
         using Transformer model = ModelReader.Describe(folder);
         ModelSize size = ModelSize.Of(model);
-        StoredAs[]? stored = HasWeights(folder) ? StoredTypes(folder) : null;
+        IReadOnlyList<StoredTensors>? stored = ModelReader.DescribeWeights(folder);
         if (json) WriteJson(model, size, stored);
         else Print(model, size, stored);
         return CommandLine.Ok;
     }
 
-    private static void Print(Transformer model, ModelSize size, StoredAs[]? stored)
+    private static void Print(Transformer model, ModelSize size, IReadOnlyList<StoredTensors>? stored)
     {
         ModelConfig config = model.Config;
         Line("architecture", $"{config.Architecture} ({config.ModelType})");
@@ -91,11 +90,11 @@ internal static class InfoCommand
         Line("cache", $"{Bytes(size.CacheElementsPerToken, BFloat16Bytes)} per token in BF16, {Bytes(size.CacheElementsPerToken, KvCache.StoredAs.SizeInBytes())} as this build keeps it ({KvCache.StoredAs})");
         Line("", $"plain multi-head attention would need {Bytes(size.PlainCacheElementsPerToken, BFloat16Bytes)} in BF16: this is {Share(size)} of it");
         if (stored is null) Line("weights", "none in this folder");
-        foreach (StoredAs type in stored ?? []) Line("weights", $"{type.Type}: {type.Tensors:N0} tensors, {type.Elements:N0} elements, {Gigabytes(type.Bytes)}");
+        foreach (StoredTensors type in stored ?? []) Line("weights", $"{type.Type}: {type.Tensors:N0} tensors, {type.Elements:N0} elements, {Gigabytes(type.Bytes)}");
         if (config.OtherKeys.Count > 0) Line("not used", $"keys of config.json: {string.Join(", ", config.OtherKeys.Keys)}");
     }
 
-    private static void WriteJson(Transformer model, ModelSize size, StoredAs[]? stored)
+    private static void WriteJson(Transformer model, ModelSize size, IReadOnlyList<StoredTensors>? stored)
     {
         ModelConfig config = model.Config;
         JsonOutput.Write(new
@@ -116,19 +115,6 @@ internal static class InfoCommand
             TensorsByType = stored,
             UnusedKeys = config.OtherKeys.Keys,
         });
-    }
-
-    private static bool HasWeights(string folder) =>
-        File.Exists(Path.Combine(folder, SafetensorsCheckpoint.SingleFileName)) || File.Exists(Path.Combine(folder, SafetensorsCheckpoint.IndexFileName));
-
-    private static StoredAs[] StoredTypes(string folder)
-    {
-        using SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint.Open(folder);
-        return
-        [
-            .. checkpoint.Tensors.Values.GroupBy(tensor => tensor.Entry.ElementType).OrderByDescending(type => type.Sum(t => t.Entry.ByteLength))
-                .Select(type => new StoredAs($"{type.Key}", type.Count(), type.Sum(t => t.Entry.ElementCount), type.Sum(t => t.Entry.ByteLength))),
-        ];
     }
 
     private static string Layers(ModelConfig config)
@@ -160,6 +146,4 @@ internal static class InfoCommand
     };
 
     private static void Line(string label, string text) => Console.Out.WriteLine($"{label,-13} {text}");
-
-    private sealed record StoredAs(string Type, int Tensors, long Elements, long Bytes);
 }

@@ -14,7 +14,7 @@ internal static class ParityCommand
 
     public static Command Create()
     {
-        Argument<string> model = new("model") { Description = "Folder of the model." };
+        Argument<string> model = new("model") { Description = "Folder of the model, or a .gguf file." };
         Argument<string?> expected = new("expected")
         {
             Description = "Safetensors file with input_ids and saved results: logits, hidden_states.N, layers.N.topk_indices, mtp.logits, ...",
@@ -73,6 +73,7 @@ internal static class ParityCommand
 
     private static int Run(string model, ParityOptions options, bool json)
     {
+        Conversions.NoteDecodedTypes(model);
         using WorkerPool workers = new();
         ParityReport report = ParityCheck.Run(model, options, workers, new ReadingProgress().Report);
         if (json) JsonOutput.Write(new { report.Passed, report.Rows, report.NotCompared });

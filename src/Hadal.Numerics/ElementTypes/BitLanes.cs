@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Hadal.Numerics;
 
@@ -17,6 +18,9 @@ internal interface IBitLanes<TLanes> where TLanes : struct
 
     /// <summary>Loads <see cref="Count"/> 16-bit patterns, extended with zeros.</summary>
     static abstract TLanes LoadUInt16(ref readonly ushort source);
+
+    /// <summary>Loads <see cref="Count"/> bytes, extended with zeros.</summary>
+    static abstract TLanes LoadByte(ref readonly byte source);
 
     static abstract void Store(TLanes value, ref float destination);
 
@@ -62,6 +66,8 @@ internal readonly struct BitLanes1 : IBitLanes<uint>
     public static uint Load(ref readonly float source) => BitConverter.SingleToUInt32Bits(source);
 
     public static uint LoadUInt16(ref readonly ushort source) => source;
+
+    public static uint LoadByte(ref readonly byte source) => source;
 
     public static void Store(uint value, ref float destination) => destination = BitConverter.UInt32BitsToSingle(value);
 
@@ -109,6 +115,13 @@ internal readonly struct BitLanes4 : IBitLanes<Vector128<uint>>
     {
         ulong four = Unsafe.ReadUnaligned<ulong>(in Unsafe.As<ushort, byte>(ref Unsafe.AsRef(in source)));
         return Vector128.WidenLower(Vector128.CreateScalarUnsafe(four).AsUInt16());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> LoadByte(ref readonly byte source)
+    {
+        uint four = Unsafe.ReadUnaligned<uint>(in source);
+        return Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalarUnsafe(four).AsByte()));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -179,6 +192,14 @@ internal readonly struct BitLanes8 : IBitLanes<Vector256<uint>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<uint> LoadByte(ref readonly byte source)
+    {
+        ulong eight = Unsafe.ReadUnaligned<ulong>(in source);
+        Vector128<ushort> halves = Vector128.WidenLower(Vector128.CreateScalarUnsafe(eight).AsByte());
+        return Vector256.Create(Vector128.WidenLower(halves), Vector128.WidenUpper(halves));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector256<uint> value, ref float destination) => value.AsSingle().StoreUnsafe(ref destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -244,6 +265,10 @@ internal readonly struct BitLanes16 : IBitLanes<Vector512<uint>>
         Vector256<ushort> bits = Vector256.LoadUnsafe(in source);
         return Vector512.Create(Vector256.WidenLower(bits), Vector256.WidenUpper(bits));
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<uint> LoadByte(ref readonly byte source) =>
+        Avx512F.ConvertToVector512UInt32(Vector128.LoadUnsafe(in source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector512<uint> value, ref float destination) => value.AsSingle().StoreUnsafe(ref destination);

@@ -9,10 +9,10 @@ internal interface IFloatEncoding
     static abstract TLanes Encode<TOps, TLanes>(TLanes single) where TOps : IBitLanes<TLanes> where TLanes : struct;
 }
 
-/// <summary>A 16-bit float format that widens to F32 without rounding.</summary>
+/// <summary>A float format of 16 bits or less that widens to F32 without rounding.</summary>
 internal interface IFloatDecoding
 {
-    /// <summary>The F32 patterns of 16-bit patterns.</summary>
+    /// <summary>The F32 patterns of the format's patterns in the low bits.</summary>
     static abstract TLanes Decode<TOps, TLanes>(TLanes bits) where TOps : IBitLanes<TLanes> where TLanes : struct;
 }
 
@@ -56,6 +56,28 @@ internal readonly struct HalfDecoding : IFloatDecoding
 
         TLanes value = TOps.Select(TOps.GreaterThan(TOps.Create(0x400 << 13), magnitude), subnormal, normal);
         return TOps.Or(sign, TOps.Select(TOps.GreaterThan(magnitude, TOps.Create((0x7c00 << 13) - 1)), special, value));
+    }
+}
+
+/// <summary>E4M3 to F32, in registers.</summary>
+internal readonly struct E4M3Decoding : IFloatDecoding
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TLanes Decode<TOps, TLanes>(TLanes bits) where TOps : IBitLanes<TLanes> where TLanes : struct
+    {
+        TLanes magnitude = TOps.And(bits, TOps.Create(0x7f));
+        TLanes sign = TOps.ShiftLeft(TOps.And(bits, TOps.Create(0x80)), 24);
+
+        // Normal: move the exponent's bias from 7 to 127. Subnormal m * 2^-9: written under exponent -6 it reads 2^-6 + m * 2^-9, and the
+        // subtraction is exact.
+        TLanes shifted = TOps.ShiftLeft(magnitude, 20);
+        TLanes normal = TOps.Add(shifted, TOps.Create((127 - 7) << 23));
+        TLanes one = TOps.Create((127 - 6) << 23);
+        TLanes subnormal = TOps.SubtractSingle(TOps.Or(shifted, one), one);
+
+        TLanes value = TOps.Select(TOps.GreaterThan(TOps.Create(8), magnitude), subnormal, normal);
+        value = TOps.Select(TOps.GreaterThan(magnitude, TOps.Create(0x7e)), TOps.Create(0x7fc0_0000), value);
+        return TOps.Or(sign, value);
     }
 }
 

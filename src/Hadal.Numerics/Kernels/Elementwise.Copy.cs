@@ -4,21 +4,30 @@ public static unsafe partial class Elementwise
 {
     /// <summary>
     /// destination = source. F32 becomes BF16 by rounding to nearest, ties to even (overflow gives infinity, NaN stays NaN); BF16 becomes
-    /// F32 exactly; equal types are copied bit by bit.
+    /// F32 exactly; equal types are copied bit by bit. Types in blocks are read as <see cref="BlockQuantisation.Dequantise"/> reads them, and
+    /// written row by row as <see cref="BlockQuantisation.Quantise"/> writes.
     /// </summary>
     /// <param name="pool">Computes blocks of elements.</param>
-    /// <param name="source">T x D, F32 or BF16.</param>
-    /// <param name="destination">T x D, F32 or BF16; must not overlap the source.</param>
-    /// <exception cref="ArgumentException">The shapes differ, or a type is neither F32 nor BF16.</exception>
+    /// <param name="source">T x D: F32, BF16 or a type in blocks.</param>
+    /// <param name="destination">T x D: F32, BF16 or a type in blocks; must not overlap the source.</param>
+    /// <exception cref="ArgumentException">
+    /// The shapes differ, a type is none of those, or an element that is to go into a block is not finite.
+    /// </exception>
     public static void Copy(WorkerPool pool, Matrix source, Matrix destination)
     {
-        if (source.Rows != destination.Rows || source.Columns != destination.Columns ||
-            source.ElementType is not (ElementType.F32 or ElementType.BF16) ||
-            destination.ElementType is not (ElementType.F32 or ElementType.BF16))
+        ArgumentNullException.ThrowIfNull(pool);
+        if (source.Rows != destination.Rows || source.Columns != destination.Columns || !CanCopy(source.ElementType) || !CanCopy(destination.ElementType))
         {
             throw new ArgumentException(
                 $"can't copy {source.Rows}x{source.Columns} {source.ElementType} to " +
                 $"{destination.Rows}x{destination.Columns} {destination.ElementType}");
+        }
+
+        if (source.ElementType.IsBlocked() || destination.ElementType.IsBlocked())
+        {
+            CopyRow job = new(source, destination);
+            pool.Run(ref job, source.Columns == 0 ? 0 : source.Rows);
+            return;
         }
 
         CopyTile kernel = new(
@@ -27,6 +36,37 @@ public static unsafe partial class Elementwise
         TileKernels.Run(pool, TileGrid.Elements(source.Rows, source.Columns), kernel);
         GC.KeepAlive(source.Buffer);
         GC.KeepAlive(destination.Buffer);
+    }
+
+    private static bool CanCopy(ElementType type) => type is ElementType.F32 or ElementType.BF16 || type.IsBlocked();
+
+    // One row, at least one side of which is in blocks.
+    private readonly struct CopyRow(Matrix source, Matrix destination) : IParallelJob
+    {
+        public void Execute(int row)
+        {
+            ElementType from = source.ElementType, to = destination.ElementType;
+            if (from == to)
+            {
+                int bytes = checked((int)BlockQuantisation.ByteLength(from, source.Columns));
+                Span<byte> blocks = new(PackingScratch.Local((bytes + sizeof(float) - 1) / sizeof(float)), bytes);
+                WeightPanels.Unpack(source, row, blocks);
+                WeightPanels.Pack(destination, row, blocks);
+                return;
+            }
+
+            Span<float> values = new(PackingScratch.Local(source.Columns), source.Columns);
+            if (from.IsBlocked()) WeightPanels.Dequantise(source, row, values);
+            else ElementConversion.ToSingle(from, Bytes(source, row), values);
+            if (to.IsBlocked()) WeightPanels.Quantise(destination, row, values);
+            else ElementConversion.FromSingle(to, values, Bytes(destination, row));
+        }
+
+        private static Span<byte> Bytes(Matrix matrix, int row)
+        {
+            int size = matrix.ElementType.SizeInBytes();
+            return new((byte*)matrix.Data + row * matrix.RowStride * size, checked(matrix.Columns * size));
+        }
     }
 
     private readonly struct CopyTile(

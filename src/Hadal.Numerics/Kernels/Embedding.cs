@@ -5,21 +5,22 @@ public static unsafe class Embedding
 {
     /// <summary>y[t] = table[ids[t]].</summary>
     /// <param name="pool">Computes blocks of rows.</param>
-    /// <param name="table">V x D, F32 or BF16 (widened exactly).</param>
+    /// <param name="table">V x D: F32, BF16 (widened exactly), or a type in blocks.</param>
     /// <param name="ids">T row numbers of the table.</param>
     /// <param name="y">T x D.</param>
     /// <exception cref="ArgumentException">A view has another shape or element type.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An id is not a row of the table; nothing was written.</exception>
     public static void Gather(WorkerPool pool, Matrix table, ReadOnlySpan<int> ids, Matrix y)
     {
-        bool narrow = table.ElementType == ElementType.BF16;
-        if (!narrow) Shapes.Require(table, table.Rows, table.Columns);
+        bool narrow = table.ElementType == ElementType.BF16, blocked = table.ElementType.IsBlocked();
+        if (!narrow && !blocked) Shapes.Require(table, table.Rows, table.Columns);
         Shapes.Require(y, ids.Length, table.Columns);
         Shapes.RequireIndices(ids, table.Rows, nameof(ids));
         fixed (int* at = ids)
         {
-            GatherRow kernel = new(table.Data, table.RowStride, narrow, at, y);
-            TileKernels.Run(pool, TileGrid.WholeRows(y.Rows, y.Columns), kernel);
+            TileGrid grid = TileGrid.WholeRows(y.Rows, y.Columns);
+            if (blocked) TileKernels.Run(pool, grid, new GatherBlocks(table, at, y));
+            else TileKernels.Run(pool, grid, new GatherRow(table.Data, table.RowStride, narrow, at, y));
         }
 
         GC.KeepAlive(table.Buffer);
@@ -66,6 +67,16 @@ public static unsafe class Embedding
             if (narrow) BFloat16Rows.Widen<TSimd, TVector>((ushort*)table + first, y[row], end);
             else new ReadOnlySpan<float>((float*)table + first, end).CopyTo(new Span<float>(y[row], end));
         }
+    }
+
+    private readonly struct GatherBlocks(Matrix table, int* ids, RowsOf y) : ITileKernel
+    {
+        public void Reference(int row, int start, int end) => WeightPanels.Dequantise(table, ids[row], new Span<float>(y[row], end));
+
+        public void Vector<TSimd, TVector>(int row, int start, int end)
+            where TSimd : struct, ISimd<TVector>
+            where TVector : struct =>
+            Reference(row, start, end);
     }
 
     private readonly struct ScatterColumns(RowsOf dy, int* ids, int count, RowsOf dTable) : ITileKernel

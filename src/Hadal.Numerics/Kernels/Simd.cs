@@ -17,6 +17,9 @@ internal unsafe interface ISimd<TVector> where TVector : struct
     /// <summary>Loads <see cref="Lanes"/> BF16 elements, widened exactly.</summary>
     static abstract TVector LoadBFloat16(ushort* source);
 
+    /// <summary>Loads <see cref="Lanes"/> E4M3 elements, widened exactly.</summary>
+    static abstract TVector LoadE4M3(byte* source);
+
     /// <summary>
     /// Transposes one cache line of each of <see cref="Lanes"/> rows: 16 columns of F32, or 32 of BF16 that are widened exactly. Column j
     /// goes to <paramref name="destination"/> + j * <paramref name="stride"/>.

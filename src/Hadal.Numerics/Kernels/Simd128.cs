@@ -22,6 +22,10 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
     public static Vector128<float> LoadBFloat16(ushort* source) =>
         (Vector128.WidenLower(Vector64.Load(source).ToVector128Unsafe()) << 16).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> LoadE4M3(byte* source) =>
+        E4M3Decoding.Decode<BitLanes4, Vector128<uint>>(BitLanes4.LoadByte(in *source)).AsSingle();
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void TransposeLines(byte* source, long rowBytes, bool isBFloat16, float* destination, long stride)
     {

@@ -21,6 +21,10 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     public static Vector256<float> LoadBFloat16(ushort* source) =>
         (Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe()) << 16).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> LoadE4M3(byte* source) =>
+        E4M3Decoding.Decode<BitLanes8, Vector256<uint>>(BitLanes8.LoadByte(in *source)).AsSingle();
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void TransposeLines(byte* source, long rowBytes, bool isBFloat16, float* destination, long stride)
     {

@@ -21,6 +21,10 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     public static Vector512<float> LoadBFloat16(ushort* source) =>
         (Vector512.WidenLower(Vector256.Load(source).ToVector512Unsafe()) << 16).AsSingle();
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> LoadE4M3(byte* source) =>
+        E4M3Decoding.Decode<BitLanes16, Vector512<uint>>(BitLanes16.LoadByte(in *source)).AsSingle();
+
     // Each line is loaded once and whole: with rows a multiple of 4 KB apart all of them share one set of L1, which holds fewer than 16.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void TransposeLines(byte* source, long rowBytes, bool isBFloat16, float* destination, long stride)

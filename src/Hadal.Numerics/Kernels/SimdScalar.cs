@@ -23,6 +23,8 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float LoadBFloat16(ushort* source) => BitConverter.UInt32BitsToSingle((uint)*source << 16);
 
+    public static float LoadE4M3(byte* source) => BitConverter.UInt32BitsToSingle(E4M3Decoding.Decode<BitLanes1, uint>(*source));
+
     public static void TransposeLines(byte* source, long rowBytes, bool isBFloat16, float* destination, long stride)
     {
         int columns = NativeBuffer.Alignment / (isBFloat16 ? sizeof(ushort) : sizeof(float));

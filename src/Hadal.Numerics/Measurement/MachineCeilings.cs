@@ -43,6 +43,18 @@ public static class MachineCeilings
     }
 
     /// <summary>
+    /// Billions of operations a second (a product and an addition are two) of dot products of bytes that touch registers only, with the
+    /// instructions that managed kernels use for weights in blocks, on all workers.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The duration is not positive.</exception>
+    public static double ByteGigaops(WorkerPool pool, TimeSpan duration)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(duration, TimeSpan.Zero);
+        return ByteProductCeiling.Gigaops(pool, duration);
+    }
+
+    /// <summary>
     /// The ceiling of the unit that products of this precision run on: the tile unit where BF16 products are generated for it, else
     /// multiply-adds in vector registers.
     /// </summary>
@@ -85,7 +97,7 @@ public static class MachineCeilings
     }
 
     // The first round warms up; after it at least three count.
-    private static double BestRound<TJob>(WorkerPool pool, ref TJob job, TimeSpan duration) where TJob : struct, IParallelJob
+    internal static double BestRound<TJob>(WorkerPool pool, ref TJob job, TimeSpan duration) where TJob : struct, IParallelJob
     {
         pool.Run(ref job, pool.Count);
         double best = double.MaxValue;

@@ -3,6 +3,7 @@ namespace Hadal.Numerics;
 /// <summary>
 /// A bounds-checked view of rows in a <see cref="NativeBuffer"/>: what kernels take. Elements of a row are adjacent; rows lie
 /// <see cref="RowStride"/> elements apart, so a block of columns (one head, one expert) is a view too and needs no copy.
+/// Types in blocks lie in panels (<see cref="WeightPanels"/>): views of them are dense, begin at a multiple of 16 rows and have all columns.
 /// </summary>
 public readonly unsafe struct Matrix : IEquatable<Matrix>
 {
@@ -11,9 +12,10 @@ public readonly unsafe struct Matrix : IEquatable<Matrix>
     public Matrix(NativeBuffer buffer, ElementType type, long offset, int rows, int columns, long rowStride)
     {
         ArgumentNullException.ThrowIfNull(buffer);
-        bool empty = rows == 0 || columns == 0;
-        if (rows < 0 || columns < 0 || offset < 0 || (rows > 1 && rowStride < columns) ||
-            (!empty && (offset + (rows - 1) * rowStride + columns) * type.SizeInBytes() > buffer.ByteLength))
+        bool fits = type.IsBlocked()
+            ? PanelsFit(buffer, type, offset, rows, columns, rowStride)
+            : ElementsFit(buffer, type, offset, rows, columns, rowStride);
+        if (!fits)
         {
             throw new ArgumentException(
                 $"a view of {rows}x{columns} {type} at element {offset} with row stride {rowStride} does not fit a buffer of {buffer.ByteLength} bytes",
@@ -52,8 +54,8 @@ public readonly unsafe struct Matrix : IEquatable<Matrix>
     /// <summary>Elements from the start of a row to the start of the next.</summary>
     public long RowStride { get; }
 
-    /// <summary>Address of the first element.</summary>
-    internal void* Data => Buffer.Data + Offset * ElementType.SizeInBytes();
+    /// <summary>Address of the first element, or of the first panel.</summary>
+    internal void* Data => Buffer.Data + (ElementType.IsBlocked() ? PanelOffset(ElementType, Offset, Columns) : Offset * ElementType.SizeInBytes());
 
     /// <summary>Address of the first element of an F32 view.</summary>
     /// <exception cref="InvalidOperationException">The elements are not F32.</exception>
@@ -70,6 +72,7 @@ public readonly unsafe struct Matrix : IEquatable<Matrix>
     }
 
     /// <summary>The rows from <paramref name="start"/> on, <paramref name="count"/> of them.</summary>
+    /// <exception cref="ArgumentException">The type is one in blocks, and the range does not begin at a multiple of 16.</exception>
     public Matrix RowRange(int start, int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(start);
@@ -78,6 +81,7 @@ public readonly unsafe struct Matrix : IEquatable<Matrix>
     }
 
     /// <summary>The columns from <paramref name="start"/> on, <paramref name="count"/> of them.</summary>
+    /// <exception cref="ArgumentException">The type is one in blocks, which have no views of some columns.</exception>
     public Matrix ColumnRange(int start, int count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(start);
@@ -101,4 +105,22 @@ public readonly unsafe struct Matrix : IEquatable<Matrix>
 
     /// <summary>Whether the views differ.</summary>
     public static bool operator !=(Matrix left, Matrix right) => !left.Equals(right);
+
+    private static bool ElementsFit(NativeBuffer buffer, ElementType type, long offset, int rows, int columns, long rowStride)
+    {
+        if (rows < 0 || columns < 0 || offset < 0 || (rows > 1 && rowStride < columns)) return false;
+        return rows == 0 || columns == 0 || (offset + (rows - 1) * rowStride + columns) * type.SizeInBytes() <= buffer.ByteLength;
+    }
+
+    // A range that ends inside of a panel is allowed: a product computes the rows beyond it and drops them.
+    private static bool PanelsFit(NativeBuffer buffer, ElementType type, long offset, int rows, int columns, long rowStride)
+    {
+        if (rows < 0 || columns < 0 || offset < 0 || rowStride != columns || columns % type.BlockElements() != 0) return false;
+        if (columns == 0) return offset == 0;
+        if (offset % ((long)columns * WeightPanels.Rows) != 0) return false;
+        return PanelOffset(type, offset, columns) + WeightPanels.ByteLength(type, rows, columns) <= buffer.ByteLength;
+    }
+
+    private static long PanelOffset(ElementType type, long offset, int columns) =>
+        columns == 0 ? 0 : WeightPanels.ByteLength(type, offset / columns, columns);
 }

@@ -61,7 +61,7 @@ public sealed class Graph : IDisposable
     /// <param name="type">Its element type.</param>
     public Tensor Allocate(Shape shape, bool requiresGradient = false, ElementType type = ElementType.F32)
     {
-        Tensor tensor = new(shape, type, _pool.Rent(checked(shape.Count * type.SizeInBytes())), IsRecording && requiresGradient, this);
+        Tensor tensor = new(shape, type, _pool.Rent(Tensor.ByteLength(shape, type)), IsRecording && requiresGradient, this);
         _tensors.Add(tensor);
         return tensor;
     }
@@ -123,7 +123,7 @@ public sealed class Graph : IDisposable
 
     /// <summary>A tensor with undefined content for the duration of one kernel sequence: dispose it to give the memory back.</summary>
     public Tensor Borrow(Shape shape, ElementType type = ElementType.F32) =>
-        new(shape, type, _pool.Rent(checked(shape.Count * type.SizeInBytes())), requiresGradient: false, graph: this);
+        new(shape, type, _pool.Rent(Tensor.ByteLength(shape, type)), requiresGradient: false, graph: this);
 
     /// <summary>
     /// Computes the gradient of <paramref name="loss"/> with respect to every tensor that requires one, adding to what parameters have

@@ -50,8 +50,11 @@ public sealed class Tensor : IDisposable
     }
 
     /// <summary>Makes a tensor of zeros that owns its memory.</summary>
+    /// <exception cref="ArgumentException">
+    /// The type is one in blocks, and the innermost dimension is no whole number of them, or the matrices of a stack no whole number of panels.
+    /// </exception>
     public static Tensor Create(Shape shape, ElementType type = ElementType.F32, bool requiresGradient = false) =>
-        new(shape, type, new NativeBuffer(checked(shape.Count * type.SizeInBytes())), requiresGradient);
+        new(shape, type, new NativeBuffer(ByteLength(shape, type)), requiresGradient);
 
     /// <summary>Makes an F32 tensor that owns a copy of <paramref name="values"/>.</summary>
     /// <exception cref="ArgumentException">The number of values is not the shape's.</exception>
@@ -77,8 +80,8 @@ public sealed class Tensor : IDisposable
     public Matrix AsMatrix() => new(Buffer, ElementType, 0, Shape.Rows, Shape.Last);
 
     /// <summary>The same elements in order, cut into rows of another length.</summary>
-    /// <exception cref="ArgumentException">The number of elements differs.</exception>
-    public Matrix AsMatrix(int rows, int columns) => (long)rows * columns == Shape.Count
+    /// <exception cref="ArgumentException">The number of elements differs, or they lie in panels of other rows.</exception>
+    public Matrix AsMatrix(int rows, int columns) => (long)rows * columns == Shape.Count && (!ElementType.IsBlocked() || columns == Shape.Last)
         ? new Matrix(Buffer, ElementType, 0, rows, columns)
         : throw new ArgumentException($"shape {Shape} cannot be seen as {rows}x{columns}");
 
@@ -109,5 +112,17 @@ public sealed class Tensor : IDisposable
     }
 
     /// <summary>Takes memory again after <see cref="Drop"/>, with undefined content.</summary>
-    internal void Reclaim() => _buffer ??= Graph!.Lend(checked(Shape.Count * ElementType.SizeInBytes()));
+    internal void Reclaim() => _buffer ??= Graph!.Lend(ByteLength(Shape, ElementType));
+
+    /// <summary>Bytes that the elements take.</summary>
+    internal static long ByteLength(Shape shape, ElementType type)
+    {
+        // Each matrix of a stack must begin at a panel.
+        if (type.IsBlocked() && shape.Rank > 2 && shape[shape.Rank - 2] % WeightPanels.Rows != 0)
+        {
+            throw new ArgumentException($"{shape} has matrices of {shape[shape.Rank - 2]} rows, expected a multiple of {WeightPanels.Rows} for {type}", nameof(shape));
+        }
+
+        return type.IsBlocked() ? type.ByteLength(shape.Rows, shape.Last) : checked(shape.Count * type.SizeInBytes());
+    }
 }

@@ -13,8 +13,11 @@ internal readonly record struct StoredTensor(string Name, Parameter Parameter, i
     /// <summary>Shape in the checkpoint.</summary>
     public Shape Shape => Expert is null ? Parameter.Shape : new Shape(Parameter.Shape[1], Parameter.Shape[2]);
 
-    /// <summary>Index of the first element in the parameter.</summary>
-    public long Offset => Expert is { } expert ? expert * Shape.Count : 0;
+    /// <summary>Its first row in the parameter, all dimensions but the last counted as one.</summary>
+    public int FirstRow => Expert is { } expert ? expert * Shape.Rows : 0;
+
+    /// <summary>Index of its first element in the parameter.</summary>
+    public long Offset => (long)FirstRow * Shape.Last;
 }
 
 /// <summary>

@@ -33,14 +33,28 @@ public static class ModelWriter
     public static void Write(Transformer model, string folder, ElementType? type = null, bool overwrite = false, long maxShardBytes = DefaultShardBytes)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ElementType stored = type ?? model.Embedding.Value.ElementType;
+        using LoadedWeights source = new(model);
+        Write(source, folder, type ?? model.Embedding.Value.ElementType, overwrite, maxShardBytes);
+    }
+
+    /// <summary>Writes the weights of any source, piece by piece.</summary>
+    /// <param name="source">The weights.</param>
+    /// <param name="folder">The folder.</param>
+    /// <param name="stored">F32, BF16, F16 or F8E4M3.</param>
+    /// <param name="overwrite">Whether an existing model's folder is replaced.</param>
+    /// <param name="maxShardBytes">Largest size of one file of weights.</param>
+    /// <param name="addFiles">Puts further files into the folder before it gets its name.</param>
+    /// <param name="progress">Told how many of how many bytes are written, and may throw to stop.</param>
+    internal static void Write(
+        WeightSource source, string folder, ElementType stored, bool overwrite = false, long maxShardBytes = DefaultShardBytes,
+        Action<string>? addFiles = null, Action<long, long>? progress = null)
+    {
         if (stored is not (ElementType.F32 or ElementType.BF16 or ElementType.F16 or ElementType.F8E4M3))
         {
-            throw new ArgumentException($"weights are written as F32, BF16, F16 or F8E4M3, not as {stored}", nameof(type));
+            throw new ArgumentException($"weights are written as F32, BF16, F16 or F8E4M3, not as {stored}", nameof(stored));
         }
 
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maxShardBytes);
-        foreach (Parameter parameter in model.Parameters) _ = parameter.Value;
 
         string target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder));
         RequireFree(folder, target, overwrite);
@@ -48,7 +62,8 @@ public static class ModelWriter
         try
         {
             Directory.CreateDirectory(temporary);
-            WriteFiles(model, temporary, stored, maxShardBytes);
+            WriteFiles(source, temporary, stored, maxShardBytes, progress);
+            addFiles?.Invoke(temporary);
             Replace(target, temporary);
         }
         catch (Exception e) when (CheckpointException.IsSystem(e))
@@ -107,8 +122,9 @@ public static class ModelWriter
         }
     }
 
-    private static void WriteFiles(Transformer model, string folder, ElementType type, long maxShardBytes)
+    private static void WriteFiles(WeightSource source, string folder, ElementType type, long maxShardBytes, Action<long, long>? progress)
     {
+        Transformer model = source.Model;
         Dictionary<string, StoredTensor> byName = CheckpointMap.Required(model).Concat(CheckpointMap.Copies(model, written: true))
             .ToDictionary(stored => stored.Name, StringComparer.Ordinal);
         // The projection that merges the two inputs of a prediction module is released in BF16, and loaders have no scales for it.
@@ -126,11 +142,14 @@ public static class ModelWriter
         {
             bool isScale = spec.Name.EndsWith(CheckpointMap.ScaleSuffix, StringComparison.Ordinal);
             StoredTensor stored = byName[isScale ? spec.Name[..^CheckpointMap.ScaleSuffix.Length] : spec.Name];
-            if (isScale || spec.ElementType == ElementType.F8E4M3) WriteBlockScaled(stored, isScale, stream);
-            else WritePlain(stored, spec.ElementType, stream);
+            if (isScale || spec.ElementType == ElementType.F8E4M3) WriteBlockScaled(source, stored, isScale, stream, Report);
+            else WritePlain(source, stored, spec.ElementType, stream, Report);
         }
 
-        if (specs.Sum(spec => spec.ByteLength) <= maxShardBytes)
+        long written = 0, total = specs.Sum(spec => spec.ByteLength);
+        void Report(int bytes) => progress?.Invoke(written += bytes, total);
+
+        if (total <= maxShardBytes)
         {
             SafetensorsWriter.Write(Path.Combine(folder, SafetensorsCheckpoint.SingleFileName), specs, WriteTensor);
         }
@@ -156,17 +175,28 @@ public static class ModelWriter
 
     private static long[] Dimensions(Shape shape) => [.. Enumerable.Range(0, shape.Rank).Select(d => (long)shape[d])];
 
-    private static void WritePlain(StoredTensor stored, ElementType type, Stream stream)
+    private static void WritePlain(WeightSource source, StoredTensor stored, ElementType type, Stream stream, Action<int> report)
     {
-        float[] row = new float[stored.Shape.Last];
-        for (int r = 0; r < stored.Shape.Rows; r++)
+        (int rows, int columns, int atATime) = (stored.Shape.Rows, stored.Shape.Last, StoredRows.AtATime(stored));
+        byte[] bytes = new byte[(long)atATime * columns * type.SizeInBytes()];
+        float[] values = [];
+        for (int row = 0; row < rows; row += atATime)
         {
-            ReadRows(stored, r, 1, row);
-            SafetensorsWriter.WriteSingle(stream, type, row);
+            int count = Math.Min(atATime, rows - row);
+            Span<byte> part = bytes.AsSpan(0, count * columns * type.SizeInBytes());
+            if (!source.TryReadStored(stored.Parameter, type, stored.FirstRow + row, count, part))
+            {
+                if (values.Length == 0) values = new float[(long)atATime * columns];
+                source.ReadRows(stored.Parameter, stored.FirstRow + row, count, values.AsSpan(0, count * columns));
+                ElementConversion.FromSingle(type, values.AsSpan(0, count * columns), part);
+            }
+
+            stream.Write(part);
+            report(part.Length);
         }
     }
 
-    private static void WriteBlockScaled(StoredTensor stored, bool scalesOnly, Stream stream)
+    private static void WriteBlockScaled(WeightSource source, StoredTensor stored, bool scalesOnly, Stream stream, Action<int> report)
     {
         (int rows, int columns, int block) = (stored.Shape[0], stored.Shape[1], BlockScaling.ReleasedBlock);
         float[] values = new float[checked(Math.Min(block, rows) * columns)], scales = new float[BlockScaling.BlockCount(columns, block)];
@@ -174,19 +204,12 @@ public static class ModelWriter
         for (int top = 0; top < rows; top += block)
         {
             int count = Math.Min(block, rows - top), length = count * columns;
-            ReadRows(stored, top, count, values.AsSpan(0, length));
+            source.ReadRows(stored.Parameter, stored.FirstRow + top, count, values.AsSpan(0, length));
             BlockScaling.Quantise(values.AsSpan(0, length), count, columns, block, block, e4m3.AsSpan(0, length), scales);
             if (scalesOnly) SafetensorsWriter.WriteSingle(stream, ElementType.F32, scales);
             else stream.Write(e4m3, 0, length);
+            report(scalesOnly ? scales.Length * sizeof(float) : length);
         }
-    }
-
-    private static void ReadRows(StoredTensor stored, int first, int count, Span<float> destination)
-    {
-        Tensor value = stored.Parameter.Value;
-        int size = value.ElementType.SizeInBytes();
-        long start = (stored.Offset + (long)first * stored.Shape.Last) * size;
-        ElementConversion.ToSingle(value.ElementType, value.Buffer.AsSpan<byte>(start, checked(count * stored.Shape.Last * size)), destination);
     }
 
     // What text generation of other programs starts from.

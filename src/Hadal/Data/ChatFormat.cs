@@ -14,13 +14,12 @@ public sealed class ChatFormat
     public ChatFormat(string source, string name, ChatTemplateOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        Source = source;
         Template = ChatTemplate.Parse(source, name);
         Options = options;
     }
 
     /// <summary>The template's text.</summary>
-    public string Source { get; }
+    public string Source => Template.Source;
 
     /// <summary>The template.</summary>
     public ChatTemplate Template { get; }
@@ -36,10 +35,6 @@ public sealed class ChatFormat
     {
         ArgumentNullException.ThrowIfNull(tokenizer);
         if (tokenizer.ChatTemplate is not { } source) return null;
-        return new ChatFormat(source, name, new ChatTemplateOptions
-        {
-            BosToken = tokenizer.BosId is { } bos ? tokenizer.IdToToken(bos) : null,
-            EosToken = tokenizer.EosIds.Count > 0 ? tokenizer.IdToToken(tokenizer.EosIds[0]) : null,
-        });
+        return new ChatFormat(source, name, ChatTemplateOptions.Of(tokenizer));
     }
 }

@@ -58,10 +58,16 @@ public sealed class ForwardPass
         ExpertBalance? balance)
     {
         // One table row per position in use, not per token: sequences of a batch mostly share their positions.
-        int first = batch.PositionArray.Min(), last = batch.PositionArray.Max();
+        int first = int.MaxValue, last = 0;
+        foreach (int position in batch.PositionArray) (first, last) = (Math.Min(first, position), Math.Max(last, position));
         bool dense = last - first < batch.Count;
-        int[] positions = dense ? [.. Enumerable.Range(first, last - first + 1)] : batch.PositionArray;
-        int[] rows = dense ? [.. batch.PositionArray.Select(p => p - first)] : [.. Enumerable.Range(0, batch.Count)];
+        int[] positions = dense ? new int[last - first + 1] : batch.PositionArray, rows = new int[batch.Count];
+        if (dense)
+        {
+            for (int i = 0; i < positions.Length; i++) positions[i] = first + i;
+        }
+
+        for (int i = 0; i < rows.Length; i++) rows[i] = dense ? batch.PositionArray[i] - first : i;
         Tensor cos = g.Allocate(new Shape(positions.Length, inverse.Length)), sin = g.Allocate(cos.Shape); // [positions, dim / 2]
         RotaryFrequencies.FillTables(inverse, amplitude, positions, cos.Span, sin.Span);
         return new ForwardPass(batch, new RotaryAngles(cos, sin, layout, rows), form, probe, balance);

@@ -72,14 +72,23 @@ public sealed class Parameter
     public bool IsNarrowable => IsMatrix && Kind != ParameterKind.Router;
 
     /// <summary>Gives the parameter its array and takes ownership of it.</summary>
-    /// <exception cref="ArgumentException">The shape differs, or the element type is not one that kernels compute with.</exception>
+    /// <exception cref="ArgumentException">
+    /// The shape differs, or the element type is not one that kernels compute with: F32, for matrices BF16, for those but routers also a type
+    /// in blocks, if it doesn't train.
+    /// </exception>
     public void Assign(Tensor value)
     {
         ArgumentNullException.ThrowIfNull(value);
-        bool typeFits = value.ElementType == ElementType.F32 || (IsMatrix && value.ElementType == ElementType.BF16);
+        bool typeFits = value.ElementType == ElementType.F32 || (IsMatrix && value.ElementType == ElementType.BF16) ||
+            (IsNarrowable && value.ElementType.IsBlocked());
         if (value.Shape != Shape || !typeFits)
         {
             throw new ArgumentException($"parameter {Name} is {Shape}, found {value.Shape} of {value.ElementType}", nameof(value));
+        }
+
+        if (value.ElementType.IsBlocked() && value.RequiresGradient)
+        {
+            throw new ArgumentException($"parameter {Name} can't train in {value.ElementType}, expected F32 or BF16", nameof(value));
         }
 
         if (!ReferenceEquals(_value, value)) _value?.Dispose();

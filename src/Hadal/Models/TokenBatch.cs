@@ -8,7 +8,7 @@ namespace Hadal.Models;
 /// </summary>
 public sealed class TokenBatch
 {
-    private TokenBatch(int[] ids, int[] positions, SequenceRows[] sequences, IReadOnlyList<KvCache> caches)
+    internal TokenBatch(int[] ids, int[] positions, SequenceRows[] sequences, IReadOnlyList<KvCache> caches)
     {
         Ids = ids;
         Positions = positions;

@@ -147,33 +147,51 @@ public sealed class Transformer : IDisposable
         return depths;
     }
 
+    /// <summary>Runs the first multi-token-prediction module on cached sequences; its rows go to their pages, which must be reserved.</summary>
+    /// <param name="g">The graph.</param>
+    /// <param name="hidden">
+    /// For each row the state at its position i, [rows, hidden]: the result of <see cref="Forward"/>, or for tokens further on that of this method.
+    /// </param>
+    /// <param name="next">For each row the token at i + 1, and i as its position; the pool of its caches has a layer for the module.</param>
+    /// <param name="form">Form of latent attention.</param>
+    /// <returns>What the module continues from, and what goes to <see cref="Logits"/> to predict token i + 2: [rows, hidden] each.</returns>
+    internal (Tensor Hidden, Tensor Normed) ForwardModule(Graph g, Tensor hidden, TokenBatch next, MlaForm form) =>
+        Modules[0].Forward(g, hidden, g.Rows(Embedding.Value, next.IdArray), Begin(g, next, form, probe: null, balance: null));
+
     /// <summary>Gives every parameter fresh memory: matrices normal with the configured deviation, norms 1, biases 0.</summary>
     /// <param name="seed">The same seed gives the same weights.</param>
     /// <param name="matrixType">
-    /// How matrices are held, F32 or BF16: the same draw, rounded. Routers stay F32 (DeepSeek-V3 section 3.3.1).
+    /// How matrices are held (<see cref="MatrixTypes.For"/>): the same draw, rounded. At no time more than one array is in F32 beside it.
     /// </param>
+    /// <exception cref="ArgumentException">Matrices can't be held in that type.</exception>
     public void Initialise(int seed, ElementType matrixType = ElementType.F32)
     {
+        MatrixTypes.Require(matrixType);
         Random random = new(seed);
+        using WorkerPool workers = new(matrixType.IsBlocked() ? 0 : 1);
         foreach (Parameter parameter in _parameters)
         {
             Tensor value = Tensor.Create(parameter.Shape, requiresGradient: parameter.IsTrainable);
             if (parameter.Kind == ParameterKind.Norm) value.Span.Fill(1);
             else if (parameter.IsMatrix) FillNormal(value.AsMatrix(), Config.InitializerRange, random);
             parameter.Assign(value);
-            if (parameter.IsNarrowable) Convert(parameter, matrixType);
+            Convert(parameter, MatrixTypes.For(parameter, matrixType), workers);
         }
     }
 
     /// <summary>
-    /// Holds the matrices of a loaded model in another type, F32 or BF16, and routers in F32. Gradients, always F32, are dropped.
+    /// Holds the matrices of a loaded model in another type, array by array (<see cref="MatrixTypes.For"/>). Gradients, always F32, are
+    /// dropped; what is held in blocks no longer trains.
     /// </summary>
+    /// <exception cref="ArgumentException">Matrices can't be held in that type, or a weight that is to go into blocks is not finite.</exception>
     /// <exception cref="InvalidOperationException">The model was described but not loaded or initialised.</exception>
     public void HoldMatricesAs(ElementType matrixType)
     {
+        MatrixTypes.Require(matrixType);
+        using WorkerPool workers = new(matrixType.IsBlocked() ? 0 : 1);
         foreach (Parameter parameter in _parameters)
         {
-            if (parameter.IsMatrix) Convert(parameter, parameter.IsNarrowable ? matrixType : ElementType.F32);
+            if (parameter.IsMatrix) Convert(parameter, MatrixTypes.For(parameter, matrixType), workers);
         }
     }
 
@@ -186,13 +204,21 @@ public sealed class Transformer : IDisposable
     private ForwardPass Begin(Graph g, TokenBatch batch, MlaForm form, ForwardProbe? probe, ExpertBalance? balance) =>
         ForwardPass.Begin(g, batch, _inverseFrequencies, _amplitude, _layout, form, probe, balance);
 
-    private static void Convert(Parameter parameter, ElementType type)
+    private static void Convert(Parameter parameter, ElementType type, WorkerPool workers)
     {
         Tensor old = parameter.Value;
         if (old.ElementType == type) return;
-        Tensor value = Tensor.Create(old.Shape, type, old.RequiresGradient);
-        using WorkerPool alone = new(1);
-        Elementwise.Copy(alone, old.AsMatrix(), value.AsMatrix());
+        Tensor value = Tensor.Create(old.Shape, type, old.RequiresGradient && !type.IsBlocked());
+        try
+        {
+            Elementwise.Copy(workers, old.AsMatrix(), value.AsMatrix());
+        }
+        catch (ArgumentException e)
+        {
+            value.Dispose();
+            throw new ArgumentException($"parameter {parameter.Name} can't be held as {type}: {e.Message}", nameof(type), e);
+        }
+
         parameter.Assign(value);
     }
 

@@ -12,4 +12,11 @@ namespace Hadal.Tokenization;
 /// <param name="IsSingleWord">Whether it must not touch a letter, a digit or an underscore.</param>
 public sealed record AddedToken(
     int Id, string Content, bool IsSpecial, bool IsNormalized = false, bool StripsLeft = false, bool StripsRight = false,
-    bool IsSingleWord = false);
+    bool IsSingleWord = false)
+{
+    /// <summary>
+    /// Whether it is control in a conversation: special, or markup such as <c>&lt;think&gt;</c> and DeepSeek's <c>&lt;｜User｜&gt;</c>, which
+    /// their makers don't call special. What is neither, a word or a run of spaces, is text.
+    /// </summary>
+    public bool IsControl => IsSpecial || (Content.AsSpan().TrimStart([' ', '\u2581']) is ['<' or '[' or '|' or '｜', _, _, ..]);
+}

@@ -42,17 +42,17 @@ internal sealed class AddedTokenFinder
     /// <summary>The first token from a place on, with the white space it takes; null if there is none.</summary>
     /// <param name="text">The text.</param>
     /// <param name="from">Where to look; the token takes no white space from before.</param>
-    /// <param name="specials">Whether special tokens count.</param>
+    /// <param name="filter">Which tokens count.</param>
     /// <param name="start">Where what the token takes starts.</param>
     /// <param name="end">Where it ends.</param>
-    public AddedToken? Find(ReadOnlySpan<char> text, int from, bool specials, out int start, out int end)
+    public AddedToken? Find(ReadOnlySpan<char> text, int from, AddedTokenFilter filter, out int start, out int end)
     {
         for (int at = from; ; at++)
         {
             int ahead = text[at..].IndexOfAny(_starts);
             if (ahead < 0) break;
             at += ahead;
-            if (Longest(text[at..], specials) is not { } token) continue;
+            if (Longest(text, at, filter) is not { } token) continue;
             (start, end) = (at, at + token.Content.Length);
             if (token.IsSingleWord && (EndsInWord(text[..start]) || StartsWithWord(text[end..]))) continue;
             if (token.StripsLeft)
@@ -68,14 +68,13 @@ internal sealed class AddedTokenFinder
         return null;
     }
 
-    private AddedToken? Longest(ReadOnlySpan<char> text, bool specials)
+    private AddedToken? Longest(ReadOnlySpan<char> text, int start, AddedTokenFilter filter)
     {
         AddedToken? longest = null;
         int node = 0;
-        foreach (char c in text)
+        for (int end = start; end < text.Length && _edges.TryGetValue((node, text[end]), out node); end++)
         {
-            if (!_edges.TryGetValue((node, c), out node)) break;
-            if (_tokens[node] is { } token && (specials || !token.IsSpecial)) longest = token;
+            if (_tokens[node] is { } token && filter.Allows(token, start, end + 1)) longest = token;
         }
 
         return longest;

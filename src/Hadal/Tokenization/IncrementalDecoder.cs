@@ -11,13 +11,15 @@ public sealed class IncrementalDecoder
 {
     private readonly Tokenizer _tokenizer;
     private readonly bool _skipSpecial;
+    private readonly HashSet<int> _shown;
     private readonly Decoder _utf8 = Encoding.UTF8.GetDecoder();
     private int _spacesToDrop;
 
-    internal IncrementalDecoder(Tokenizer tokenizer, bool skipSpecial)
+    internal IncrementalDecoder(Tokenizer tokenizer, bool skipSpecial, IReadOnlyCollection<int> shown)
     {
         _tokenizer = tokenizer;
         _skipSpecial = skipSpecial;
+        _shown = [.. shown];
         _spacesToDrop = tokenizer.LeadingSpaces;
     }
 
@@ -25,7 +27,7 @@ public sealed class IncrementalDecoder
     /// <exception cref="ArgumentOutOfRangeException">The vocabulary has no such id.</exception>
     public string Add(int id)
     {
-        ReadOnlySpan<byte> bytes = _tokenizer.Piece(id, _skipSpecial);
+        ReadOnlySpan<byte> bytes = _tokenizer.Piece(id, _skipSpecial && !_shown.Contains(id));
         while (_spacesToDrop > 0 && !bytes.IsEmpty)
         {
             if (bytes[0] == (byte)' ')

@@ -3,8 +3,7 @@ using System.Text;
 using System.Text.Unicode;
 using Hadal.Tokenization.Bpe;
 using Hadal.Tokenization.Formats;
-using Hadal.Tokenization.Normalization;
-using Hadal.Tokenization.PreTokenization;
+using Hadal.Tokenization.Templates;
 
 namespace Hadal.Tokenization;
 
@@ -16,7 +15,7 @@ public sealed class Tokenizer
 {
     private readonly TokenizerParts _parts;
     private readonly ConcurrentBag<EncodingScratch> _scratches = [];
-    private readonly AddedTokenFinder? _rawFinder, _normalizedFinder;
+    private readonly TextEncoder _encoder;
     private readonly Dictionary<int, AddedToken> _added = [];
 
     // What each id adds to a text, one after another: id i is [_ends[i - 1], _ends[i]).
@@ -27,10 +26,7 @@ public sealed class Tokenizer
     {
         _parts = parts;
         foreach (AddedToken token in parts.AddedTokens) _added[token.Id] = token;
-        AddedToken[] raw = [.. parts.AddedTokens.Where(token => !token.IsNormalized || parts.Normalizers.Length == 0)];
-        AddedToken[] normalized = [.. parts.AddedTokens.Except(raw).Select(token => token with { Content = Normalize(token.Content) })];
-        if (raw.Length > 0) _rawFinder = new AddedTokenFinder(raw);
-        if (normalized.Length > 0) _normalizedFinder = new AddedTokenFinder(normalized);
+        _encoder = new TextEncoder(parts);
 
         using MemoryStream text = new();
         _ends = new int[parts.Vocabulary.Size];
@@ -99,7 +95,7 @@ public sealed class Tokenizer
         try
         {
             if (addSpecial) scratch.Ids.Add(_parts.Before);
-            EncodeText(text, parseSpecial, scratch);
+            _encoder.Encode(text, parseSpecial ? AddedTokenFilter.All : AddedTokenFilter.NoSpecials, scratch);
             if (addSpecial) scratch.Ids.Add(_parts.Behind);
             return scratch.Ids.Written.ToArray();
         }
@@ -118,6 +114,29 @@ public sealed class Tokenizer
     }
 
     /// <summary>
+    /// Ids of a conversation. Where the template wrote a control token (<see cref="AddedToken.IsControl"/>), it becomes one; what stands in
+    /// messages never does, nor what they and the template spell together. Conversations that don't try it have the ids of
+    /// <see cref="Encode(string, bool, bool)"/> with special tokens parsed.
+    /// </summary>
+    /// <exception cref="TokenizerException">The vocabulary spells a control token with the pieces of ordinary text.</exception>
+    public int[] EncodeChat(RenderedChat chat)
+    {
+        ArgumentNullException.ThrowIfNull(chat);
+        EncodingScratch scratch = Rent();
+        try
+        {
+            int controls = _encoder.Encode(chat.Text, AddedTokenFilter.Foreign(chat.ForeignSpans), scratch);
+            int[] ids = scratch.Ids.Written.ToArray();
+            if (ids.Count(id => _added.TryGetValue(id, out AddedToken? token) && token.IsControl) == controls) return ids;
+            throw new TokenizerException(_parts.Path, "its pieces of ordinary text spell a control token, so a conversation can't be told from its template");
+        }
+        finally
+        {
+            _scratches.Add(scratch);
+        }
+    }
+
+    /// <summary>
     /// Ids of bytes that need not be text: what is valid UTF-8 is encoded as text, the rest byte by byte. Only for byte-level vocabularies;
     /// <see cref="DecodeBytes"/> gives the bytes back, unless a normalizer changes the text in them.
     /// </summary>
@@ -131,7 +150,7 @@ public sealed class Tokenizer
             while (!bytes.IsEmpty)
             {
                 int text = ValidLength(bytes);
-                EncodeText(Encoding.UTF8.GetString(bytes[..text]), parseSpecial: false, scratch);
+                _encoder.Encode(Encoding.UTF8.GetString(bytes[..text]), AddedTokenFilter.NoSpecials, scratch);
                 bytes = bytes[text..];
                 int rest = 0;
                 while (rest < bytes.Length && Rune.DecodeFromUtf8(bytes[rest..], out _, out int length) != System.Buffers.OperationStatus.Done)
@@ -182,7 +201,9 @@ public sealed class Tokenizer
     }
 
     /// <summary>A decoder for ids that come one at a time.</summary>
-    public IncrementalDecoder CreateDecoder(bool skipSpecial = false) => new(this, skipSpecial);
+    /// <param name="skipSpecial">Whether special tokens are left out.</param>
+    /// <param name="shown">Special tokens that are not; null for none.</param>
+    public IncrementalDecoder CreateDecoder(bool skipSpecial = false, IReadOnlyCollection<int>? shown = null) => new(this, skipSpecial, shown ?? []);
 
     /// <summary>Id of a token by its name in the file (byte-level names are written as there: "Ġthe"); null if there is none.</summary>
     public int? TokenToId(string token)
@@ -217,54 +238,6 @@ public sealed class Tokenizer
         if (!_scratches.TryTake(out EncodingScratch? scratch)) return new EncodingScratch(_parts.Model);
         scratch.Ids.Clear();
         return scratch;
-    }
-
-    private void EncodeText(ReadOnlySpan<char> text, bool parseSpecial, EncodingScratch scratch)
-    {
-        if (_rawFinder is null)
-        {
-            EncodePart(text, isFirst: true, parseSpecial, scratch);
-            return;
-        }
-
-        for (int at = 0; at < text.Length;)
-        {
-            AddedToken? token = _rawFinder.Find(text, at, parseSpecial, out int start, out int end);
-            if (start > at) EncodePart(text[at..start], isFirst: at == 0, parseSpecial, scratch);
-            if (token is not null) scratch.Ids.Add(token.Id);
-            at = end;
-        }
-    }
-
-    private void EncodePart(ReadOnlySpan<char> text, bool isFirst, bool parseSpecial, EncodingScratch scratch)
-    {
-        PieceSink sink = new(_parts.PreTokenizers, 0, scratch);
-        if (_parts.Normalizers.Length == 0)
-        {
-            sink.Take(text, isFirst);
-            return;
-        }
-
-        ReadOnlySpan<char> normalized = Normalize(text.ToString());
-        if (_normalizedFinder is null)
-        {
-            sink.Take(normalized, isFirst);
-            return;
-        }
-
-        for (int at = 0; at < normalized.Length;)
-        {
-            AddedToken? token = _normalizedFinder.Find(normalized, at, parseSpecial, out int start, out int end);
-            if (start > at) sink.Take(normalized[at..start], isFirst && at == 0);
-            if (token is not null) scratch.Ids.Add(token.Id);
-            at = end;
-        }
-    }
-
-    private string Normalize(string text)
-    {
-        foreach (Normalizer normalizer in _parts.Normalizers) text = normalizer.Apply(text);
-        return text;
     }
 
     private static int ValidLength(ReadOnlySpan<byte> bytes)

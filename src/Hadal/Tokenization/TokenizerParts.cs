@@ -22,6 +22,9 @@ internal sealed class TokenizerParts
     /// <summary>How text is cut into pieces.</summary>
     public PreTokenizer[] PreTokenizers { get; init; } = [];
 
+    /// <summary>The patterns that isolate pieces of a byte-level vocabulary, in order; null if text is cut in another way too.</summary>
+    public IReadOnlyList<string>? CutPatterns { get; init; }
+
     /// <summary>Ids to text.</summary>
     public required TokenText Text { get; init; }
 

@@ -38,6 +38,30 @@ public sealed class GenerateCommandTests : IDisposable
     }
 
     [Fact]
+    public void Speculation_prints_the_same_text_and_says_how_it_went()
+    {
+        string model = Model();
+        string[] arguments = ["generate", model, "--prompt", "The cat and the cat and the", "--max-tokens", "40", "--seed", "5"];
+        string expected = ConsoleRun.Run(arguments).Output;
+        foreach (string drafter in (string[])["lookup", model])
+        {
+            HadalProcess run = ConsoleRun.Run([.. arguments, "--speculate", drafter, "--draft-tokens", "3"]);
+            Assert.Equal((0, expected), (run.ExitCode, run.Output));
+            Assert.Contains("tokens drafted", run.Error, StringComparison.Ordinal);
+        }
+
+        // The model as its own draft model draws what it drafts.
+        using JsonDocument json = JsonDocument.Parse(ConsoleRun.Run([.. arguments, "--speculate", model, "--json"]).Output);
+        Assert.Equal(1, json.RootElement.GetProperty("speculation").GetProperty("acceptance_rate").GetDouble());
+        Assert.InRange(json.RootElement.GetProperty("speculation").GetProperty("tokens_per_verification").GetDouble(), 3, 5);
+
+        HadalProcess refused = ConsoleRun.Run([.. arguments, "--speculate", "mtp"]);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("multi-token-prediction", refused.Error, StringComparison.Ordinal);
+        Assert.Equal(2, ConsoleRun.Run([.. arguments, "--draft-tokens", "3"]).ExitCode);
+    }
+
+    [Fact]
     public void A_file_of_prompts_gets_a_line_for_each_equal_to_the_prompt_alone()
     {
         string model = Model(), prompts = _folder.At("prompts.jsonl"), output = _folder.At("out.jsonl");

@@ -9,9 +9,20 @@ internal sealed record HadalProcess(int ExitCode, string Output, string Error)
     public static HadalProcess Run(params string[] arguments) => Run([], arguments);
 
     /// <summary>Runs the program with environment variables.</summary>
-    public static HadalProcess Run((string Name, string Value)[] environment, params string[] arguments)
+    public static HadalProcess Run((string Name, string Value)[] environment, params string[] arguments) => Run(environment, null, arguments);
+
+    /// <summary>Runs the program with something to read from its standard input.</summary>
+    public static HadalProcess RunWithInput(string input, params string[] arguments) => Run([], input, arguments);
+
+    private static HadalProcess Run((string Name, string Value)[] environment, string? input, string[] arguments)
     {
-        using Process process = Start(environment, arguments);
+        using Process process = Start(environment, arguments, input is not null);
+        if (input is not null)
+        {
+            process.StandardInput.Write(input);
+            process.StandardInput.Close();
+        }
+
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
@@ -19,12 +30,13 @@ internal sealed record HadalProcess(int ExitCode, string Output, string Error)
     }
 
     /// <summary>Starts the program, for tests that don't wait for its end.</summary>
-    public static Process Start(params string[] arguments) => Start([], arguments);
+    public static Process Start(params string[] arguments) => Start([], arguments, hasInput: false);
 
-    private static Process Start((string Name, string Value)[] environment, string[] arguments)
+    private static Process Start((string Name, string Value)[] environment, string[] arguments, bool hasInput)
     {
         ProcessStartInfo start = new(Environment.ProcessPath is { } host && Path.GetFileNameWithoutExtension(host) == "dotnet" ? host : "dotnet")
         {
+            RedirectStandardInput = hasInput,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };

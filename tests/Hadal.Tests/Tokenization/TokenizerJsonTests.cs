@@ -60,6 +60,18 @@ public sealed class TokenizerJsonTests : IDisposable
     }
 
     [Fact]
+    public void The_template_can_be_one_of_several_or_in_a_file_of_its_own()
+    {
+        string settings = Path.Combine(_folder, "tokenizer_config.json");
+        File.WriteAllText(settings, """{"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]}""");
+        Assert.Equal("d", Load(SmallFiles.Json).ChatTemplate);
+        File.WriteAllText(Path.Combine(_folder, "chat_template.jinja"), "{{ file }}\n");
+        Assert.Equal("{{ file }}\n", Load(SmallFiles.Json).ChatTemplate);
+        File.WriteAllText(settings, """{"chat_template": 3}""");
+        Assert.Contains("chat_template: found 3", Assert.Throws<TokenizerException>(() => Load(SmallFiles.Json)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Unknown_characters_are_fused_or_not()
     {
         const string Json = """

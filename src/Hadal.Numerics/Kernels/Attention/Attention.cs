@@ -74,8 +74,7 @@ public static unsafe class Attention
     {
         ArgumentNullException.ThrowIfNull(pool);
         AttentionChecks.Forward(shape, q, sequences, output, logSumExp);
-        int* nextTask = Plan(sequences.Length, out AttentionSlice* slices);
-        for (int i = 0; i < sequences.Length; i++) slices[i] = Slice(sequences[i]);
+        int* nextTask = Plan(sequences, out AttentionSlice* slices);
         AttentionCall call = new()
         {
             Shape = shape,
@@ -109,10 +108,9 @@ public static unsafe class Attention
         ArgumentNullException.ThrowIfNull(pool);
         AttentionChecks.Forward(shape, q, sequences, output, logSumExp);
         AttentionChecks.Backward(shape, q, sequences, dOutput, dq, gradients);
-        int* nextTask = Plan(sequences.Length, out AttentionSlice* slices);
+        int* nextTask = Plan(sequences, out AttentionSlice* slices);
         for (int i = 0; i < sequences.Length; i++)
         {
-            slices[i] = Slice(sequences[i]);
             slices[i].KeyGradients = new HeadRows(gradients[i].Keys);
             slices[i].ValueGradients = new HeadRows(gradients[i].Values);
         }
@@ -140,22 +138,36 @@ public static unsafe class Attention
         GC.KeepAlive(dq.Buffer);
     }
 
-    // The counter of tasks has a cache line to itself: all workers write it.
-    private static int* Plan(int sequences, out AttentionSlice* slices)
+    // The counter of tasks has a cache line to itself: all workers write it. Behind it the slices, then their page tables.
+    private static int* Plan(ReadOnlySpan<AttentionSequence> sequences, out AttentionSlice* slices)
     {
-        byte* plan = AttentionScratch.Plan(NativeBuffer.Alignment + (long)sequences * sizeof(AttentionSlice));
+        long pages = 0;
+        foreach (ref readonly AttentionSequence sequence in sequences) pages += sequence.Cached is { } rows ? CacheRows.PagesFor(rows.Length) : 0;
+        byte* plan = AttentionScratch.Plan(NativeBuffer.Alignment + (long)sequences.Length * sizeof(AttentionSlice) + pages * sizeof(int));
         slices = (AttentionSlice*)(plan + NativeBuffer.Alignment);
+        int* table = (int*)(slices + sequences.Length);
+        for (int i = 0; i < sequences.Length; i++)
+        {
+            AttentionSequence sequence = sequences[i];
+            AttentionSlice slice = new() { QueryStart = sequence.QueryStart, QueryCount = sequence.QueryCount, KeyCount = sequence.KeyCount, Splits = 1 };
+            if (sequence.Cached is { } rows)
+            {
+                int count = CacheRows.PagesFor(rows.Length);
+                rows.PageTable.Span[..count].CopyTo(new Span<int>(table, count));
+                slice.Cached = new CachedSlice(rows, table);
+                table += count;
+            }
+            else
+            {
+                slice.Keys = new HeadRows(sequence.Keys);
+                slice.Values = new HeadRows(sequence.Values);
+            }
+
+            slices[i] = slice;
+        }
+
         return (int*)plan;
     }
-
-    private static AttentionSlice Slice(AttentionSequence sequence) => new()
-    {
-        QueryStart = sequence.QueryStart,
-        QueryCount = sequence.QueryCount,
-        KeyCount = sequence.Keys.Rows,
-        Keys = new HeadRows(sequence.Keys),
-        Values = new HeadRows(sequence.Values),
-    };
 
     // Kernels see only addresses; the buffers must not be collected before they are done.
     private static void KeepAlive(ReadOnlySpan<AttentionSequence> sequences)
@@ -164,6 +176,7 @@ public static unsafe class Attention
         {
             GC.KeepAlive(sequence.Keys.Buffer);
             GC.KeepAlive(sequence.Values.Buffer);
+            GC.KeepAlive(sequence.Cached?.Pool);
         }
     }
 }

@@ -60,9 +60,10 @@ internal readonly unsafe struct AttentionBackwardTiles<TSimd, TVector>
     {
         int padded = (keys + TSimd.Lanes - 1) / TSimd.Lanes * TSimd.Lanes;
         float* source = slice.Keys.Row(firstKey, keyHead, shape.KeyDim);
-        AttentionPacking.Transpose(source, slice.Keys.Stride, KeyColumns, keys, shape.KeyDim, padded);
+        AttentionPacking.Transpose(source, slice.Keys.Stride, KeyColumns, AttentionPacking.BlockKeys, keys, shape.KeyDim, padded);
         AttentionPacking.Transpose(
-            slice.Values.Row(firstKey, keyHead, shape.ValueDim), slice.Values.Stride, ValueColumns, keys, shape.ValueDim, padded);
+            slice.Values.Row(firstKey, keyHead, shape.ValueDim), slice.Values.Stride, ValueColumns, AttentionPacking.BlockKeys, keys, shape.ValueDim,
+            padded);
         if (!natural) return;
         for (int key = 0; key < keys; key++)
         {

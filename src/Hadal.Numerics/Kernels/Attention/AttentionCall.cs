@@ -18,17 +18,34 @@ internal readonly unsafe struct HeadRows(Matrix matrix)
 }
 
 /// <summary>A sequence of the call as kernels see it: plain addresses, because jobs can't hold a span of matrices.</summary>
-internal struct AttentionSlice
+internal unsafe struct AttentionSlice
 {
     public int QueryStart;
     public int QueryCount;
     public int KeyCount;
+
+    /// <summary>Tasks that share the rows of a piece, each with chunks of keys of its own; 1 in backward.</summary>
+    public int Splits;
+
+    /// <summary>Chunks of keys of each of them but the last, which may have fewer.</summary>
+    public int ChunksPerTask;
+
+    /// <summary>What tasks that share rows gather: for each unit and chunk <see cref="SumFloats"/>.</summary>
+    public float* Sums;
+    public long SumFloats;
+
+    /// <summary>For each unit how many of its tasks are not done.</summary>
+    public int* Unfinished;
 
     /// <summary>Number of the sequence's first task in the numbering of the whole call.</summary>
     public int FirstTask;
 
     public HeadRows Keys;
     public HeadRows Values;
+
+    /// <summary>Where keys and values lie if not in <see cref="Keys"/> and <see cref="Values"/>.</summary>
+    public CachedSlice Cached;
+
     public HeadRows KeyGradients;
     public HeadRows ValueGradients;
 
@@ -69,8 +86,12 @@ internal unsafe struct AttentionCall
 
     private readonly int HeadGroups => (Shape.KeyHeads + HeadsPerTask - 1) / HeadsPerTask;
 
+    /// <summary>Groups of key heads times pieces of a sequence.</summary>
+    public readonly int Units(in AttentionSlice slice, AttentionCut cut, int perTask) => HeadGroups * Pieces(slice, cut, perTask);
+
     /// <summary>
-    /// Numbers the tasks: sequence after sequence, in it group of key heads after group, in that <c>ceil(size / perTask)</c> pieces.
+    /// Numbers the tasks: sequence after sequence, in it group of key heads after group, in that <c>ceil(size / perTask)</c> pieces, in
+    /// each its splits.
     /// </summary>
     public readonly int NumberTasks(AttentionCut cut, int perTask)
     {
@@ -78,13 +99,13 @@ internal unsafe struct AttentionCall
         for (int index = 0; index < SliceCount; index++)
         {
             Slices[index].FirstTask = tasks;
-            tasks = checked(tasks + HeadGroups * Pieces(Slices[index], cut, perTask));
+            tasks = checked(tasks + Units(Slices[index], cut, perTask) * Slices[index].Splits);
         }
 
         return tasks;
     }
 
-    /// <summary>Finds the sequence, first key head and piece of a task.</summary>
+    /// <summary>Finds the sequence, first key head, piece and split of a task.</summary>
     public readonly AttentionTask FindTask(AttentionCut cut, int perTask, int task)
     {
         int low = 0;
@@ -98,8 +119,9 @@ internal unsafe struct AttentionCall
 
         int pieces = Pieces(Slices[low], cut, perTask);
         Debug.Assert(pieces > 0, "a sequence without tasks was found");
-        (int group, int piece) = Math.DivRem(task - Slices[low].FirstTask, pieces);
-        return new AttentionTask(low, group * HeadsPerTask, piece, pieces);
+        (int unit, int split) = Math.DivRem(task - Slices[low].FirstTask, Slices[low].Splits);
+        (int group, int piece) = Math.DivRem(unit, pieces);
+        return new AttentionTask(low, group * HeadsPerTask, piece, pieces, unit, split);
     }
 
     private readonly int Pieces(in AttentionSlice slice, AttentionCut cut, int perTask)
@@ -128,4 +150,10 @@ internal enum AttentionCut
 }
 
 /// <summary>Where a task lies.</summary>
-internal readonly record struct AttentionTask(int Slice, int KeyHead, int Piece, int Pieces);
+/// <param name="Slice">The sequence.</param>
+/// <param name="KeyHead">The first of its key heads.</param>
+/// <param name="Piece">Which piece of the work on them.</param>
+/// <param name="Pieces">Of how many.</param>
+/// <param name="Unit">Number of the piece among those of all groups of key heads of the sequence.</param>
+/// <param name="Split">Which of the tasks that share the piece.</param>
+internal readonly record struct AttentionTask(int Slice, int KeyHead, int Piece, int Pieces, int Unit, int Split);

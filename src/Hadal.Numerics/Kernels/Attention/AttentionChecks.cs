@@ -17,7 +17,8 @@ internal static class AttentionChecks
         for (int i = 0; i < sequences.Length; i++)
         {
             AttentionSequence sequence = sequences[i];
-            ExpectKeys(shape, sequence, sequence.Keys.Rows, nameof(sequences), i);
+            if (sequence.Cached is { } cached) ExpectCached(shape, cached, nameof(sequences), i);
+            else ExpectKeys(shape, sequence, sequence.Keys.Rows, nameof(sequences), i);
             if (sequence.QueryStart < 0 || sequence.QueryCount < 0 || sequence.QueryStart > q.Rows - sequence.QueryCount)
             {
                 throw new ArgumentException(
@@ -26,10 +27,11 @@ internal static class AttentionChecks
                     nameof(sequences));
             }
 
-            if (sequence.Keys.Rows < sequence.QueryCount)
+            if (sequence.KeyCount < sequence.QueryCount)
             {
+                string found = sequence.Cached is null ? Shape(sequence.Keys) : $"of {sequence.KeyCount} cached tokens";
                 throw new ArgumentException(
-                    $"sequence {i}: expected keys for each of {sequence.QueryCount} queries, found keys {Shape(sequence.Keys)}",
+                    $"sequence {i}: expected keys for each of {sequence.QueryCount} queries, found keys {found}",
                     nameof(sequences));
             }
         }
@@ -53,6 +55,11 @@ internal static class AttentionChecks
 
         for (int i = 0; i < gradients.Length; i++)
         {
+            if (sequences[i].Cached is not null || gradients[i].Cached is not null)
+            {
+                throw new ArgumentException($"sequence {i}: attention to a cache has no backward", nameof(sequences));
+            }
+
             ExpectKeys(shape, gradients[i], sequences[i].Keys.Rows, nameof(gradients), i);
             if (gradients[i].QueryStart != sequences[i].QueryStart || gradients[i].QueryCount != sequences[i].QueryCount)
             {
@@ -62,6 +69,44 @@ internal static class AttentionChecks
                     nameof(gradients));
             }
         }
+    }
+
+    /// <summary>Refuses matrices that are not the two parts of cached rows.</summary>
+    public static void ExpectParts(CacheRowFormat format, Matrix first, Matrix second)
+    {
+        Expect(first, first.Rows, format.FirstElements, nameof(first));
+        Expect(second, first.Rows, format.SecondElements, nameof(second));
+    }
+
+    /// <summary>Refuses a page table that is too short or leaves the pool.</summary>
+    public static void ExpectPages(CacheRows rows)
+    {
+        long pages = rows.Pool.ByteLength / ((long)rows.Format.RowBytes * CacheRows.PageTokens);
+        ReadOnlySpan<int> table = rows.PageTable.Span;
+        if (rows.Length < 0 || table.Length < CacheRows.PagesFor(rows.Length))
+        {
+            throw new ArgumentException($"expected pages for {rows.Length} tokens, found {table.Length} of {CacheRows.PageTokens}", nameof(rows));
+        }
+
+        foreach (int page in table[..CacheRows.PagesFor(rows.Length)])
+        {
+            if ((uint)page >= pages) throw new ArgumentException($"page {page} is none of the pool's {pages}", nameof(rows));
+        }
+    }
+
+    private static void ExpectCached(AttentionShape shape, CacheRows cached, string name, int index)
+    {
+        if (cached.Pool == null || cached.Format == null) throw new ArgumentException($"sequence {index}: cached rows without a pool or format", name);
+        CacheRowFormat format = cached.Format;
+        if (format.KeyHeads != shape.KeyHeads || format.KeyDim != shape.KeyDim || format.ValueDim != shape.ValueDim)
+        {
+            throw new ArgumentException(
+                $"sequence {index}: expected cached rows of {shape.KeyHeads} heads of {shape.KeyDim} and {shape.ValueDim}, found " +
+                $"{format.KeyHeads} of {format.KeyDim} and {format.ValueDim}",
+                name);
+        }
+
+        ExpectPages(cached);
     }
 
     private static void ExpectKeys(AttentionShape shape, AttentionSequence sequence, int rows, string name, int index)

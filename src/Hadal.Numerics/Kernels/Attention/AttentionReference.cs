@@ -11,12 +11,33 @@ internal static unsafe class AttentionReference
     {
         for (int index = 0; index < call.SliceCount; index++)
         {
-            ref AttentionSlice slice = ref call.Slices[index];
+            AttentionSlice slice = call.Slices[index];
+            using NativeBuffer? widened = slice.Cached.IsNull ? null : Widen(ref slice, call.Shape);
             for (int query = 0; query < slice.QueryCount; query++)
             {
                 for (int head = 0; head < call.Shape.Heads; head++) ForwardRow(call, slice, query, head);
             }
         }
+    }
+
+    // Cached rows become matrices first: one row after the other, one element after the other.
+    private static NativeBuffer Widen(ref AttentionSlice slice, AttentionShape shape)
+    {
+        int keyWidth = shape.KeyHeads * shape.KeyDim, valueWidth = shape.KeyHeads * shape.ValueDim;
+        NativeBuffer buffer = new((long)slice.KeyCount * (keyWidth + valueWidth) * sizeof(float));
+        Matrix keys = new(buffer, ElementType.F32, 0, slice.KeyCount, keyWidth);
+        Matrix values = new(buffer, ElementType.F32, (long)slice.KeyCount * keyWidth, slice.KeyCount, valueWidth);
+        (slice.Keys, slice.Values) = (new HeadRows(keys), new HeadRows(values));
+        for (int key = 0; key < slice.KeyCount; key++)
+        {
+            for (int head = 0; head < shape.KeyHeads; head++)
+            {
+                slice.Cached.ReadKey<SimdScalar, float>(slice.Cached.Row(key), head, slice.Keys.Row(key, head, shape.KeyDim));
+                slice.Cached.ReadValue<SimdScalar, float>(slice.Cached.Row(key), head, slice.Values.Row(key, head, shape.ValueDim));
+            }
+        }
+
+        return buffer;
     }
 
     // With g = dO_i and D_i = g·o_i:  dv_j += p_ij g,  ds_ij = scale p_ij (g·v_j - D_i),  dq_i += ds_ij k_j,  dk_j += ds_ij q_i

@@ -12,6 +12,9 @@ internal static unsafe class AttentionScratch
     [ThreadStatic]
     private static NativeBuffer? t_plan;
 
+    [ThreadStatic]
+    private static NativeBuffer? t_shared;
+
     /// <summary>Memory for the tiles of the task this thread computes; content undefined.</summary>
     public static float* Tiles(long floats) => (float*)Reserve(ref t_tiles, floats * sizeof(float));
 
@@ -19,6 +22,9 @@ internal static unsafe class AttentionScratch
     /// Memory for the description of the call this thread made: apart from the tiles, because the caller computes tasks too.
     /// </summary>
     public static byte* Plan(long bytes) => Reserve(ref t_plan, bytes);
+
+    /// <summary>Memory that the tasks of the call this thread made share; content undefined.</summary>
+    public static float* Shared(long floats) => (float*)Reserve(ref t_shared, floats * sizeof(float));
 
     private static byte* Reserve(ref NativeBuffer? buffer, long bytes)
     {

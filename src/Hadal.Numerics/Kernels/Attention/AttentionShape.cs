@@ -23,4 +23,18 @@ public readonly record struct AttentionShape(int Heads, int KeyHeads, int KeyDim
 /// <param name="QueryCount">Number of its queries; at most S.</param>
 /// <param name="Keys">[S, KeyHeads * KeyDim], rows any stride apart.</param>
 /// <param name="Values">[S, KeyHeads * ValueDim]; may be a view of columns of <paramref name="Keys"/>.</param>
-public readonly record struct AttentionSequence(int QueryStart, int QueryCount, Matrix Keys, Matrix Values);
+public readonly record struct AttentionSequence(int QueryStart, int QueryCount, Matrix Keys, Matrix Values)
+{
+    /// <summary>A sequence whose keys and values lie in the pages of a cache. Forward only.</summary>
+    /// <param name="queryStart">Row of the sequence's first query in the call's matrices of T rows.</param>
+    /// <param name="queryCount">Number of its queries; at most the length of <paramref name="cached"/>.</param>
+    /// <param name="cached">Its rows in the cache, those of the queries' own tokens included.</param>
+    public AttentionSequence(int queryStart, int queryCount, CacheRows cached)
+        : this(queryStart, queryCount, default, default) => Cached = cached;
+
+    /// <summary>Where keys and values lie in a cache; null if they are matrices.</summary>
+    public CacheRows? Cached { get; }
+
+    /// <summary>S, the number of keys.</summary>
+    internal int KeyCount => Cached?.Length ?? Keys.Rows;
+}

@@ -10,22 +10,30 @@ public static unsafe class GroupedMatMul
     /// <param name="pool">The threads that compute.</param>
     /// <param name="a">Left factors, F32 or BF16, one below the other.</param>
     /// <param name="offsets">Where groups start, and the number of rows at the end: one entry more than there are groups.</param>
-    /// <param name="weights">Right factors, F32 or BF16, one below the other: G·N rows of K.</param>
+    /// <param name="weights">
+    /// Right factors, one below the other: G·N rows of K. F32, BF16, or for this product of the three a type in blocks, where N is a multiple
+    /// of 16.
+    /// </param>
     /// <param name="c">Results, F32.</param>
     /// <param name="accumulate">Whether the products are added to what <paramref name="c"/> holds.</param>
-    /// <param name="precision">Whether F32 factors are rounded to BF16 first.</param>
+    /// <param name="precision">Whether F32 factors are rounded to BF16 first; products with blocks have a precision of their own.</param>
     /// <exception cref="ArgumentException">Shapes or offsets do not fit, or an element type is not one of those.</exception>
     public static void Nt(
         WorkerPool pool, Matrix a, ReadOnlySpan<int> offsets, Matrix weights, Matrix c, bool accumulate = false,
         ProductPrecision precision = ProductPrecision.F32)
     {
-        ProductArguments.CheckTypes(pool, a, weights, c);
+        ProductArguments.CheckTypes(pool, a, weights, c, allowsBlocks: true);
         ProductArguments.CheckOffsets(offsets, a.Rows);
         int groups = offsets.Length - 1;
         ProductArguments.CheckShapes(
             "groups of a [.,K] · b [N,K]ᵀ", a, weights, c,
             a.Columns == weights.Columns && c.Rows == a.Rows && weights.Rows == (long)groups * c.Columns, groups);
-        if (ProductDispatch.UsesReference)
+        if (weights.ElementType.IsBlocked())
+        {
+            ProductArguments.CheckStack(weights, groups, c.Columns);
+            ProductDispatch.RunBlocked(pool, a, offsets, weights, c, accumulate);
+        }
+        else if (ProductDispatch.UsesReference)
         {
             for (int g = 0; g < groups; g++)
             {

@@ -3,24 +3,26 @@ namespace Hadal.Numerics;
 /// <summary>
 /// Matrix products over F32 and BF16 factors. Each element of the result is one chain of multiply-adds in F32 over k, ascending, from
 /// zero or from the old value: its bits depend neither on the other rows and columns of the product nor on the number of workers.
-/// BF16 is widened exactly. The result must not overlap a factor.
+/// BF16 is widened exactly. Weights in blocks are multiplied as docs/numerics.md says, with the same promises. The result must not overlap
+/// a factor.
 /// </summary>
 public static unsafe class MatMul
 {
     /// <summary>c [M,N] = a [M,K] · b [N,K]ᵀ, the product of a linear layer: x · Wᵀ.</summary>
     /// <param name="pool">The threads that compute.</param>
     /// <param name="a">Left factor, F32 or BF16.</param>
-    /// <param name="b">Right factor, F32 or BF16.</param>
+    /// <param name="b">Right factor: F32, BF16, or for this product of the three a type in blocks.</param>
     /// <param name="c">Result, F32.</param>
     /// <param name="accumulate">Whether the product is added to what <paramref name="c"/> holds.</param>
-    /// <param name="precision">Whether F32 factors are rounded to BF16 first.</param>
+    /// <param name="precision">Whether F32 factors are rounded to BF16 first; products with blocks have a precision of their own.</param>
     /// <exception cref="ArgumentException">The shapes do not fit, or an element type is not one of those.</exception>
     public static void Nt(
         WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate = false, ProductPrecision precision = ProductPrecision.F32)
     {
-        ProductArguments.CheckTypes(pool, a, b, c);
+        ProductArguments.CheckTypes(pool, a, b, c, allowsBlocks: true);
         ProductArguments.CheckShapes("a [M,K] · b [N,K]ᵀ", a, b, c, a.Columns == b.Columns && c.Rows == a.Rows && c.Columns == b.Rows);
-        if (ProductDispatch.UsesReference) MatMulReference.Nt(a, b, c, accumulate, precision);
+        if (b.ElementType.IsBlocked()) ProductDispatch.RunBlocked(pool, a, [], b, c, accumulate);
+        else if (ProductDispatch.UsesReference) MatMulReference.Nt(a, b, c, accumulate, precision);
         else Run(pool, Factor.AlongRows(a, precision), Factor.AlongRows(b, precision), a.Columns, c, accumulate, precision);
         KeepAlive(a, b, c);
     }

@@ -3,12 +3,14 @@ namespace Hadal.Numerics;
 /// <summary>The checks that all product faces share.</summary>
 internal static class ProductArguments
 {
-    /// <exception cref="ArgumentException">A factor is neither F32 nor BF16, or the result is not F32.</exception>
-    public static void CheckTypes(WorkerPool pool, Matrix a, Matrix b, Matrix c)
+    /// <exception cref="ArgumentException">
+    /// A factor is neither F32 nor BF16 (nor, where allowed, b a type in blocks), or the result is not F32.
+    /// </exception>
+    public static void CheckTypes(WorkerPool pool, Matrix a, Matrix b, Matrix c, bool allowsBlocks = false)
     {
         ArgumentNullException.ThrowIfNull(pool);
         CheckFactor(a, nameof(a));
-        CheckFactor(b, nameof(b));
+        if (!allowsBlocks || !b.ElementType.IsBlocked()) CheckFactor(b, nameof(b));
         if (c.ElementType != ElementType.F32)
         {
             throw new ArgumentException($"the result of a matrix product must be F32, found {c.ElementType}", nameof(c));
@@ -46,8 +48,22 @@ internal static class ProductArguments
         }
     }
 
+    /// <exception cref="ArgumentException">Not every matrix of the stack begins at a panel.</exception>
+    public static void CheckStack(Matrix stack, int groups, int rows)
+    {
+        if (groups <= 1 || rows % WeightPanels.Rows == 0) return;
+        throw new ArgumentException(
+            $"stacked weights of {stack.ElementType} have {rows} rows each, expected a multiple of {WeightPanels.Rows}", nameof(stack));
+    }
+
     private static void CheckFactor(Matrix factor, string name)
     {
+        if (factor.ElementType.IsBlocked())
+        {
+            throw new ArgumentException(
+                $"{factor.ElementType} is a type of weights, which are multiplied as a · bᵀ only; expected F32 or BF16 elements here", name);
+        }
+
         if (factor.ElementType is not (ElementType.F32 or ElementType.BF16))
         {
             throw new ArgumentException($"a matrix product takes F32 or BF16 elements, found {factor.ElementType}", name);

@@ -30,6 +30,28 @@ internal static unsafe class ProductDispatch
         else RunManaged(pool, groups);
     }
 
+    /// <summary>Computes products with weights in blocks; without offsets a single one.</summary>
+    public static void RunBlocked(WorkerPool pool, Matrix a, ReadOnlySpan<int> offsets, Matrix b, Matrix c, bool accumulate)
+    {
+        if (!UsesReference)
+        {
+            PanelProduct.Nt(pool, a, offsets, b, c, accumulate, PanelProduct.Best);
+        }
+        else if (offsets.IsEmpty)
+        {
+            BlockedProductReference.Nt(a, b, c, accumulate);
+        }
+        else
+        {
+            for (int g = 0; g < offsets.Length - 1; g++)
+            {
+                int rows = offsets[g + 1] - offsets[g];
+                BlockedProductReference.Nt(
+                    a.RowRange(offsets[g], rows), b.RowRange(g * c.Columns, c.Columns), c.RowRange(offsets[g], rows), accumulate);
+            }
+        }
+    }
+
     /// <summary>Computes one product with managed code.</summary>
     internal static void RunManaged(WorkerPool pool, Product product)
     {

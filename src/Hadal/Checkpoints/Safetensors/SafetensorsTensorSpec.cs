@@ -6,12 +6,13 @@ namespace Hadal.Checkpoints.Safetensors;
 public sealed class SafetensorsTensorSpec
 {
     /// <summary>Describes a tensor.</summary>
-    /// <exception cref="ArgumentException">The name is the format's own, a dimension is negative, or the size leaves 63 bits.</exception>
+    /// <exception cref="ArgumentException">The name is the format's own, a dimension is negative, the size leaves 63 bits, or the type is one in blocks.</exception>
     public SafetensorsTensorSpec(string name, ElementType elementType, params IReadOnlyList<long> shape)
     {
         ArgumentNullException.ThrowIfNull(name);
         ArgumentNullException.ThrowIfNull(shape);
         if (name == "__metadata__") throw new ArgumentException("a tensor can't have the name __metadata__", nameof(name));
+        if (elementType.IsBlocked()) throw new ArgumentException($"safetensors has no tensors of {elementType}", nameof(elementType));
         bool fits = !shape.Any(dimension => dimension < 0);
         fits &= SafetensorsHeader.TryCountElements(shape, elementType.SizeInBytes(), out long elements);
         if (!fits) throw new ArgumentException($"{SafetensorsHeader.Shorten(shape)} is no shape for {elementType}", nameof(shape));

@@ -141,7 +141,7 @@ public static class SafetensorsWriter
 
         foreach (SafetensorsTensorSpec tensor in ordered)
         {
-            using TensorStream stream = new(file.Path, file.Stream, tensor);
+            using TensorStream stream = new(file.Path, file.Stream, tensor.Name, tensor.ByteLength);
             writeTensor(tensor, stream);
             stream.RequireComplete();
         }

@@ -39,13 +39,22 @@ internal sealed class ConfigReader
                 throw new ConfigurationException($"{path}: the file has {bytes} bytes, expected a config.json of at most {SizeLimits.FileBytes}.");
             }
 
-            using JsonDocument document = JsonDocument.Parse(File.ReadAllBytes(path));
-            RequireUnicode(document.RootElement, path);
-            return new ConfigReader(document.RootElement.Clone(), path);
+            return Parse(File.ReadAllBytes(path), path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new ConfigurationException($"{path}: the file can't be read, expected a config.json that can: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Reads the text of a config.json that lies elsewhere.</summary>
+    public static ConfigReader Parse(byte[] json, string path)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(json);
+            RequireUnicode(document.RootElement, path);
+            return new ConfigReader(document.RootElement.Clone(), path);
         }
         catch (JsonException e)
         {

@@ -84,6 +84,12 @@ public abstract record ModelConfig
     /// <exception cref="ConfigurationException">It is no object, or has a value that can't be.</exception>
     public static ModelConfig Read(JsonElement keys, string name) => Read(new ConfigReader(keys, name), name);
 
+    /// <summary>Validates the text of a config.json that lies elsewhere, for instance in a GGUF file.</summary>
+    /// <param name="json">The text.</param>
+    /// <param name="name">What messages call it.</param>
+    /// <exception cref="ConfigurationException">It is no JSON object, or has a value that can't be.</exception>
+    internal static ModelConfig Parse(string json, string name) => Read(ConfigReader.Parse(System.Text.Encoding.UTF8.GetBytes(json), name), name);
+
     private static ModelConfig Read(ConfigReader reader, string path)
     {
         NeutralKeys.Check(reader);

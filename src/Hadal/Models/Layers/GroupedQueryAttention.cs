@@ -57,18 +57,7 @@ public sealed class GroupedQueryAttention : IAttention
 
     private Tensor AttendToCaches(Graph g, Tensor q, Tensor k, Tensor v, ForwardPass pass)
     {
-        TokenBatch batch = pass.Batch;
-        int keyWidth = k.Shape.Last;
-        AttentionSequence[] sequences = pass.KeysAndValues;
-        for (int s = 0; s < sequences.Length; s++)
-        {
-            (int start, int count) = (batch.Sequences[s].Start, batch.Sequences[s].Count);
-            Matrix rows = batch.Caches[s].Rows(_layer, count), added = rows.RowRange(rows.Rows - count, count);
-            Elementwise.Copy(g.Workers, k.AsMatrix().RowRange(start, count), added.ColumnRange(0, keyWidth));
-            Elementwise.Copy(g.Workers, v.AsMatrix().RowRange(start, count), added.ColumnRange(keyWidth, keyWidth));
-            sequences[s] = new AttentionSequence(start, count, rows.ColumnRange(0, keyWidth), rows.ColumnRange(keyWidth, keyWidth));
-        }
-
-        return g.Attention(_shape, q, sequences);
+        CachedAttention.Store(g, pass, _layer, k, v);
+        return g.Attention(_shape, q, pass.KeysAndValues);
     }
 }

@@ -89,15 +89,13 @@ public sealed class MultiHeadLatentAttention : IAttention
             return g.Attention(shape, q, keys, values, batch.SequenceArray);
         }
 
+        CachedAttention.Store(g, pass, _layer, latent, rotaryKey);
         AttentionSequence[] sequences = pass.KeysAndValues;
         for (int s = 0; s < sequences.Length; s++)
         {
-            Matrix cached = Store(g, latent, rotaryKey, batch, s);                          // [S, R + P]
-            Tensor c = g.Allocate(new Shape(cached.Rows, _config.KvLoraRank)), pe = g.Allocate(new Shape(cached.Rows, _config.QkRopeHeadDim));
-            Elementwise.Copy(g.Workers, cached.ColumnRange(0, c.Shape.Last), c.AsMatrix());
-            Elementwise.Copy(g.Workers, cached.ColumnRange(c.Shape.Last, pe.Shape.Last), pe.AsMatrix());
+            (Tensor c, Tensor pe) = CachedAttention.Load(g, sequences[s].Cached!.Value);    // [S, R], [S, P]
             (Tensor keys, Tensor values) = Expand(g, c, pe);                                // [S, H, N + P], [S, H, V]
-            sequences[s] = new AttentionSequence(batch.Sequences[s].Start, batch.Sequences[s].Count, keys.AsMatrix(), values.AsMatrix());
+            sequences[s] = new AttentionSequence(sequences[s].QueryStart, sequences[s].QueryCount, keys.AsMatrix(), values.AsMatrix());
         }
 
         return g.Attention(shape, q, sequences);
@@ -110,51 +108,56 @@ public sealed class MultiHeadLatentAttention : IAttention
     // lanes) and values (the first R) at once. S never meets H · V.
     private Tensor AttendAbsorbed(Graph g, Tensor q, Tensor latent, Tensor rotaryKey, ForwardPass pass)
     {
-        TokenBatch batch = pass.Batch;
         (int heads, int r, int p, int n, int v) = (
             _config.NumAttentionHeads, _config.KvLoraRank, _config.QkRopeHeadDim, _config.QkNopeHeadDim, _config.VHeadDim);
-        AttentionSequence[] sequences = pass.KeysAndValues;
-        Tensor? rows = batch.Caches.Count == 0 ? g.Concatenate(latent, rotaryKey) : null;   // [T, R + P]
-        for (int s = 0; s < sequences.Length; s++)
-        {
-            SequenceRows sequence = batch.Sequences[s];
-            Matrix keys = rows is null ? Store(g, latent, rotaryKey, batch, s) : rows.AsMatrix().RowRange(sequence.Start, sequence.Count);
-            sequences[s] = new AttentionSequence(sequence.Start, sequence.Count, keys, keys.ColumnRange(0, r));
-        }
-
         Tensor absorbed = g.Allocate(new Shape(q.Shape.Rows, heads * (r + p)));             // [T, H, R + P]
         HeadBlocks.Copy(g.Workers, new(q.AsMatrix(), n + p, n), new(absorbed.AsMatrix(), r + p, r), heads, p);
-        AbsorbKeys intoQuery = new(g.Workers, q.AsMatrix(), LatentUp.Weight.Value.AsMatrix(), absorbed.AsMatrix(), n, p, v, r);
+        Matrix up = LatentUp.Weight.Value.AsMatrix();
+        AbsorbKeys intoQuery = new(g.Workers, q.AsMatrix(), up, absorbed.AsMatrix(), n, p, v, r, g.Precision);
         g.Workers.Run(ref intoQuery, heads);
 
-        Tensor mixed = g.Attention(new AttentionShape(heads, 1, r + p, r, _scale), absorbed, sequences); // [T, H, R]
+        AttentionShape shape = new(heads, 1, r + p, r, _scale);
+        Tensor mixed = pass.Batch.Caches.Count == 0
+            ? AttendToLatents(g, shape, absorbed, g.Concatenate(latent, rotaryKey), pass)
+            : AttendToCaches(g, shape, absorbed, latent, rotaryKey, pass);                  // [T, H, R]
         Tensor values = g.Allocate(new Shape(q.Shape.Rows, heads * v));                     // [T, H, V]
-        ExpandValues fromLatent = new(g.Workers, mixed.AsMatrix(), LatentUp.Weight.Value.AsMatrix(), values.AsMatrix(), n, v, r);
+        ExpandValues fromLatent = new(g.Workers, mixed.AsMatrix(), up, values.AsMatrix(), n, v, r, g.Precision);
         g.Workers.Run(ref fromLatent, heads);
         return values;
     }
 
-    // Appends the new latents of sequence s to its cache; returns all rows so far, [S, R + P].
-    private Matrix Store(Graph g, Tensor latent, Tensor rotaryKey, TokenBatch batch, int s)
+    // rows [T, R + P]
+    private static Tensor AttendToLatents(Graph g, AttentionShape shape, Tensor absorbed, Tensor rows, ForwardPass pass)
     {
-        (int start, int count) = (batch.Sequences[s].Start, batch.Sequences[s].Count);
-        Matrix rows = batch.Caches[s].Rows(_layer, count), added = rows.RowRange(rows.Rows - count, count);
-        Elementwise.Copy(g.Workers, latent.AsMatrix().RowRange(start, count), added.ColumnRange(0, _config.KvLoraRank));
-        Elementwise.Copy(g.Workers, rotaryKey.AsMatrix().RowRange(start, count), added.ColumnRange(_config.KvLoraRank, _config.QkRopeHeadDim));
-        return rows;
+        AttentionSequence[] sequences = pass.KeysAndValues;
+        for (int s = 0; s < sequences.Length; s++)
+        {
+            SequenceRows sequence = pass.Batch.SequenceArray[s];
+            Matrix keys = rows.AsMatrix().RowRange(sequence.Start, sequence.Count);
+            sequences[s] = new AttentionSequence(sequence.Start, sequence.Count, keys, keys.ColumnRange(0, shape.ValueDim));
+        }
+
+        return g.Attention(shape, absorbed, sequences);
+    }
+
+    private Tensor AttendToCaches(Graph g, AttentionShape shape, Tensor absorbed, Tensor latent, Tensor rotaryKey, ForwardPass pass)
+    {
+        CachedAttention.Store(g, pass, _layer, latent, rotaryKey);
+        return g.Attention(shape, absorbed, pass.KeysAndValues);
     }
 
     // Head h: absorbed [T, R] = q [T, N] · W^UK_h [N, R].
-    private readonly struct AbsorbKeys(WorkerPool workers, Matrix q, Matrix up, Matrix absorbed, int n, int p, int v, int r) : IParallelJob
+    private readonly struct AbsorbKeys(WorkerPool workers, Matrix q, Matrix up, Matrix absorbed, int n, int p, int v, int r, ProductPrecision precision)
+        : IParallelJob
     {
         public void Execute(int h) => MatMul.Nn(
-            workers, q.ColumnRange(h * (n + p), n), up.RowRange(h * (n + v), n), absorbed.ColumnRange(h * (r + p), r));
+            workers, q.ColumnRange(h * (n + p), n), up.RowRange(h * (n + v), n), absorbed.ColumnRange(h * (r + p), r), false, precision);
     }
 
     // Head h: value [T, V] = mixed latent [T, R] · W^UV_hᵀ, W^UV_h [V, R].
-    private readonly struct ExpandValues(WorkerPool workers, Matrix mixed, Matrix up, Matrix values, int n, int v, int r) : IParallelJob
+    private readonly struct ExpandValues(WorkerPool workers, Matrix mixed, Matrix up, Matrix values, int n, int v, int r, ProductPrecision precision) : IParallelJob
     {
         public void Execute(int h) => MatMul.Nt(
-            workers, mixed.ColumnRange(h * r, r), up.RowRange(h * (n + v) + n, v), values.ColumnRange(h * v, v));
+            workers, mixed.ColumnRange(h * r, r), up.RowRange(h * (n + v) + n, v), values.ColumnRange(h * v, v), false, precision);
     }
 }

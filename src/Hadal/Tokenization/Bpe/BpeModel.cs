@@ -10,10 +10,10 @@ internal abstract class BpeModel(Vocabulary vocabulary, MergeTable merges, bool 
     protected Vocabulary Vocabulary { get; } = vocabulary;
 
     /// <summary>What merges.</summary>
-    protected MergeTable Merges { get; } = merges;
+    public MergeTable Merges { get; } = merges;
 
     /// <summary>Whether a piece that is a token as a whole is that token, whatever the merges would make of it.</summary>
-    protected bool IgnoreMerges { get; } = ignoreMerges;
+    public bool IgnoreMerges { get; } = ignoreMerges;
 
     /// <summary>Adds the ids of a piece.</summary>
     public void Encode(ReadOnlySpan<char> piece, EncodingScratch scratch)

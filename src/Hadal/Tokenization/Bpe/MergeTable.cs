@@ -57,6 +57,14 @@ internal sealed class MergeTable
         }
     }
 
+    /// <summary>All pairs, the earliest first; those of one rank by what they make, then by their ids.</summary>
+    public IReadOnlyList<(int Left, int Right, int Rank, int Merged)> InOrder() =>
+    [
+        .. _slots.Where(slot => slot.Key != 0)
+            .Select(slot => (Left: (int)(slot.Key >> 32) - 1, Right: (int)(uint)slot.Key - 1, Rank: (int)(slot.Value >> 32), Merged: (int)(uint)slot.Value))
+            .OrderBy(pair => pair.Rank).ThenBy(pair => pair.Merged).ThenBy(pair => pair.Left).ThenBy(pair => pair.Right),
+    ];
+
     // Ids are stored plus one, so that no pair has the key of an empty slot.
     private static ulong Key(int left, int right) => (ulong)(uint)(left + 1) << 32 | (uint)(right + 1);
 

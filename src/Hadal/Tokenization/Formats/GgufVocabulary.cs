@@ -1,3 +1,5 @@
+using Hadal.Checkpoints;
+using Hadal.Checkpoints.Gguf;
 using Hadal.Tokenization.Bpe;
 using Hadal.Tokenization.Normalization;
 using Hadal.Tokenization.PreTokenization;
@@ -10,8 +12,11 @@ namespace Hadal.Tokenization.Formats;
 /// </summary>
 internal static class GgufVocabulary
 {
-    private const int Unknown = 2, Control = 3, UserDefined = 4, Byte = 6;
-    private const char Mark = '\u2581';
+    internal const int Normal = 1, Unknown = 2, Control = 3, UserDefined = 4, Unused = 5, Byte = 6;
+    internal const char Mark = '\u2581';
+
+    /// <summary>The name of an id that no token has.</summary>
+    public static string Filler(int id) => $"[PAD{id}]";
 
     /// <summary>Reads a file.</summary>
     public static TokenizerParts Read(string path) => Read(GgufMetadata.Read(path));
@@ -20,6 +25,7 @@ internal static class GgufVocabulary
     public static TokenizerParts Read(GgufMetadata gguf)
     {
         string model = gguf.Text("tokenizer.ggml.model") ?? throw Problem(gguf, "tokenizer.ggml.model is missing");
+        if (model is "no_vocab" or "none") throw Problem(gguf, "the file has no vocabulary, expected one in tokenizer.ggml.tokens");
         IReadOnlyList<string> names = gguf.Texts("tokenizer.ggml.tokens") ?? throw Problem(gguf, "tokenizer.ggml.tokens is missing");
         if (names.Count == 0) throw Problem(gguf, "tokenizer.ggml.tokens is empty");
         IReadOnlyList<int>? types = gguf.Numbers("tokenizer.ggml.token_type");
@@ -32,6 +38,8 @@ internal static class GgufVocabulary
         List<AddedToken> added = [];
         for (int id = 0; id < names.Count; id++)
         {
+            // A row of the embedding that no token has: writers fill the list up with such names.
+            if (types is not null && types[id] == Unused && names[id] == Filler(id)) continue;
             if (vocabulary.Add(names[id], id) is { } problem) throw Problem(gguf, $"tokenizer.ggml.tokens: {problem}");
             if (types is not null && types[id] is Control or UserDefined or Unknown)
             {
@@ -78,6 +86,7 @@ internal static class GgufVocabulary
             Vocabulary = vocabulary,
             Model = new ByteLevelBpe(vocabulary, merges, ignoreMerges: llama3),
             PreTokenizers = Patterns.Isolating(gguf.Path, patterns),
+            CutPatterns = patterns,
             Text = new TokenText { IsByteLevel = true },
             AddedTokens = added,
         };
@@ -86,13 +95,16 @@ internal static class GgufVocabulary
     private static TokenizerParts SentencePiece(GgufMetadata gguf, Vocabulary vocabulary, IReadOnlyList<int>? types, List<AddedToken> added)
     {
         IReadOnlyList<float> scores = gguf.Reals("tokenizer.ggml.scores") ?? throw Problem(gguf, "tokenizer.ggml.scores is missing");
-        if (scores.Count != vocabulary.Size)
+        if (scores.Count < vocabulary.Size || scores.Count != gguf.Texts("tokenizer.ggml.tokens")!.Count)
         {
-            throw Problem(gguf, $"tokenizer.ggml.scores has {scores.Count} items, expected one for each of {vocabulary.Size} tokens");
+            throw Problem(gguf, $"tokenizer.ggml.scores has {scores.Count} items, expected one for each token");
         }
 
         // Control, unknown and byte tokens are never spelled by text.
-        int[] pieces = [.. Enumerable.Range(0, vocabulary.Size).Where(id => types is null || types[id] is not (Control or Unknown or Byte))];
+        int[] pieces =
+        [
+            .. Enumerable.Range(0, vocabulary.Size).Where(id => vocabulary[id] is not null && (types is null || types[id] is not (Control or Unknown or Byte))),
+        ];
         ScoredMerges merges = new(vocabulary, pieces, scores);
         PreTokenizer[] wordByWord = MarkedWords.For(vocabulary);
         bool prefix = gguf.Flag("tokenizer.ggml.add_space_prefix") ?? true;

@@ -1,10 +1,11 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Hadal.Tokenization.Formats;
 
 /// <summary>
-/// What the files beside a vocabulary say about it: tokenizer_config.json names BOS, EOS and the template, generation_config.json (or
-/// else config.json) has the ids that end a text.
+/// What the files beside a vocabulary say about it: tokenizer_config.json names BOS, EOS and the template, which chat_template.jinja may
+/// have instead; generation_config.json (or else config.json) has the ids that end a text.
 /// </summary>
 internal static class ModelSettings
 {
@@ -23,13 +24,17 @@ internal static class ModelSettings
                 parts.PadId = Id(root["pad_token"], parts);
                 parts.BosId = bos ?? parts.BosId;
                 if (eos is { } end) parts.EosIds.Add(end);
-                if (root["chat_template"].Kind == JsonValueKind.String) parts.ChatTemplate = root["chat_template"].Text();
+                parts.ChatTemplate = Template(root["chat_template"]) ?? parts.ChatTemplate;
                 // Said in so many words, it overrules the post-processor, as the Llama class of transformers does.
                 if (!root["add_bos_token"].IsNull) parts.Before = root["add_bos_token"].Flag(false) && parts.BosId is { } b ? [b] : [];
                 if (!root["add_eos_token"].IsNull) parts.Behind = root["add_eos_token"].Flag(false) && eos is { } e ? [e] : [];
                 return 0;
             });
         }
+
+        // Newer checkpoints have it in a file of its own, which comes before the settings' as with transformers.
+        string template = Path.Combine(folder, "chat_template.jinja");
+        if (File.Exists(template)) parts.ChatTemplate = Encoding.UTF8.GetString(TokenizerException.ReadFile(template)).TrimStart('\uFEFF');
 
         foreach (string name in (ReadOnlySpan<string>)["generation_config.json", "config.json"])
         {
@@ -45,6 +50,11 @@ internal static class ModelSettings
             if (found) break;
         }
     }
+
+    // One template, or several with names, of which the one for plain conversations is called default.
+    private static string? Template(JsonPlace template) => template.Kind == JsonValueKind.Array
+        ? template.Items().Where(named => named["name"].TextOrNull() == "default").Select(named => named["template"].Text()).FirstOrDefault()
+        : template.TextOrNull();
 
     // A string, or an object with the token's properties; a name that the vocabulary lacks names nothing.
     private static int? Id(JsonPlace token, TokenizerParts parts)

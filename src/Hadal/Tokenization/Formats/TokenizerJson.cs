@@ -50,6 +50,7 @@ internal static class TokenizerJson
             Model = bpe,
             Normalizers = steps.Normalizers,
             PreTokenizers = [.. steps.PreTokenizers, .. wordByWord],
+            CutPatterns = steps.CutPatterns,
             Text = steps.Decoder(),
             AddedTokens = added,
             UnknownId = unknown >= 0 ? unknown : unknownName is not null && vocabulary.TryGet(unknownName, out int late) ? late : null,

@@ -11,7 +11,9 @@ internal sealed class TokenizerJsonSteps
 {
     private readonly string _path;
     private readonly JsonPlace _root;
+    private readonly List<string> _patterns = [];
     private bool _cutsBytes;
+    private bool _cutsOtherwise;
 
     public TokenizerJsonSteps(string path, JsonPlace root)
     {
@@ -24,6 +26,9 @@ internal sealed class TokenizerJsonSteps
     public Normalizer[] Normalizers { get; }
 
     public PreTokenizer[] PreTokenizers { get; }
+
+    /// <summary>The patterns that isolate pieces, in order; null if some step cuts in another way.</summary>
+    public IReadOnlyList<string>? CutPatterns => _cutsOtherwise ? null : _patterns;
 
     /// <summary>Whether the pieces are bytes written in the byte alphabet, which ByteLevel among the pre-tokenizers says.</summary>
     public bool IsByteLevel => _cutsBytes;
@@ -199,27 +204,43 @@ internal sealed class TokenizerJsonSteps
         {
             case "Split":
                 JsonPlace pattern = step["pattern"];
+                Cut(pattern.Has("String") ? null : pattern["Regex"].Text(), Behavior(step) == SplitBehavior.Isolated && !step["invert"].Flag(false));
                 MatchFinder finder = pattern.Has("String")
                     ? new RegexFinder(_path, step.Place, Regex.Escape(pattern["String"].Text()))
                     : Patterns.Find(_path, step.Place, pattern["Regex"].Text());
                 return [new Split(finder, Behavior(step), step["invert"].Flag(false))];
             case "Digits":
                 SplitBehavior digits = step["individual_digits"].Flag(false) ? SplitBehavior.Isolated : SplitBehavior.Contiguous;
+                Cut(digits == SplitBehavior.Isolated ? @"\p{N}" : @"\p{N}+");
                 return [new Split(new Numbers(1), digits, invert: false)];
             case "Punctuation":
+                Cut(null);
                 CodePointSet signs = new(CharClass.Punctuation, ('!', '/'), (':', '@'), ('[', '`'), ('{', '~'));
                 return [new Split(new Run(signs, leadingSpace: false, single: true), Behavior(step), invert: false)];
             case "Metaspace":
+                Cut(null);
                 return [new Metaspace(step["replacement"].Character('\u2581'), Scheme(step), step["split"].Flag(true))];
             case "ByteLevel":
                 _cutsBytes = true;
                 List<PreTokenizer> steps = [];
-                if (step["add_prefix_space"].Flag(true)) steps.Add(new PrefixSpace());
+                if (step["add_prefix_space"].Flag(true))
+                {
+                    Cut(null);
+                    steps.Add(new PrefixSpace());
+                }
+
+                if (step["use_regex"].Flag(true)) Cut(Patterns.Gpt2);
                 if (step["use_regex"].Flag(true)) steps.Add(new Split(new Gpt2Pattern(), SplitBehavior.Isolated, invert: false));
                 return steps;
             default:
                 throw Unknown(step, "pre-tokenizer");
         }
+    }
+
+    private void Cut(string? pattern, bool isolates = true)
+    {
+        if (pattern is null || !isolates) _cutsOtherwise = true;
+        else _patterns.Add(pattern);
     }
 
     private static SplitBehavior Behavior(JsonPlace step) => step["behavior"].TextOrNull() switch

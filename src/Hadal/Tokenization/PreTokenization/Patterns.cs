@@ -97,6 +97,25 @@ internal static class Patterns
         _ => null,
     };
 
+    // Of names that mean the same, the one that most readers know.
+    private static readonly string[] s_written =
+        ["gpt-2", "llama-bpe", "qwen2", "deepseek-v3", "deepseek-llm", "deepseek-coder", "starcoder", "falcon", "gpt-4o", "default"];
+
+    /// <summary>The name in tokenizer.ggml.pre of patterns that are isolated in turn; null if they have none.</summary>
+    public static string? NameOf(IReadOnlyList<string> patterns)
+    {
+        string[] spelled = [.. patterns.Select(Spelled)];
+        return s_written.FirstOrDefault(name => Named(name)!.Select(Spelled).SequenceEqual(spelled));
+    }
+
+    // GPT-2's pattern comes in several spellings, which Find knows.
+    private static string Spelled(string pattern) => pattern switch
+    {
+        Gpt2 + @"|\s+" or @"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+" => Gpt2,
+        @"[\r\n]" => "[\r\n]",
+        _ => pattern,
+    };
+
     // [a-b...]+ or \s?[a-b...]+ with nothing but characters and ranges in the class, which may lie beyond the first plane.
     private static Run? Ranges(string pattern)
     {

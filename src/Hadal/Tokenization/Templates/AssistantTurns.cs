@@ -8,28 +8,28 @@ internal static class AssistantTurns
     public static IReadOnlyList<RenderedChat> Render(ChatTemplate template, IReadOnlyList<ChatMessage> messages, ChatTemplateOptions options)
     {
         List<RenderedChat> texts = [];
-        string text = "";
+        RenderedChat text = new("", []) { ForeignSpans = [] };
         List<TextSpan> spans = [];
         for (int i = 0; i < messages.Count; i++)
         {
             if (messages[i].Role != "assistant") continue;
             string prompt = template.Render([.. messages.Take(i)], addGenerationPrompt: true, options);
-            string upTo = template.Render([.. messages.Take(i + 1)], addGenerationPrompt: false, options);
-            if (!upTo.StartsWith(prompt, StringComparison.Ordinal)) throw Rewritten(template, i, prompt, upTo);
+            RenderedChat upTo = template.RenderWithForeignSpans([.. messages.Take(i + 1)], addGenerationPrompt: false, options);
+            if (!upTo.Text.StartsWith(prompt, StringComparison.Ordinal)) throw Rewritten(template, i, prompt, upTo.Text);
 
             // The template writes what came before otherwise now: the turns so far keep the text that they had.
-            if (!prompt.StartsWith(text, StringComparison.Ordinal))
+            if (!prompt.StartsWith(text.Text, StringComparison.Ordinal))
             {
-                texts.Add(new RenderedChat(text, spans));
+                texts.Add(text with { AssistantSpans = spans });
                 spans = [];
             }
 
             text = upTo;
-            spans.Add(new TextSpan(prompt.Length, upTo.Length - prompt.Length));
+            spans.Add(new TextSpan(prompt.Length, upTo.Text.Length - prompt.Length));
         }
 
-        string whole = template.Render(messages, addGenerationPrompt: false, options);
-        texts.Add(new RenderedChat(whole.StartsWith(text, StringComparison.Ordinal) ? whole : text, spans));
+        RenderedChat whole = template.RenderWithForeignSpans(messages, addGenerationPrompt: false, options);
+        texts.Add((whole.Text.StartsWith(text.Text, StringComparison.Ordinal) ? whole : text) with { AssistantSpans = spans });
         return texts;
     }
 

@@ -12,15 +12,18 @@ public sealed class ChatTemplate
 {
     private readonly Statement[] _body;
 
-    private ChatTemplate(string name, Statement[] body, bool marksGeneration)
+    private ChatTemplate(string name, string source, Statement[] body, bool marksGeneration)
     {
-        Name = name;
+        (Name, Source) = (name, source);
         MarksGeneration = marksGeneration;
         _body = body;
     }
 
     /// <summary>The name that messages of exceptions give.</summary>
     public string Name { get; }
+
+    /// <summary>Its text.</summary>
+    public string Source { get; }
 
     /// <summary>Whether the template says itself what the assistant's words are, with <c>{% generation %}</c> blocks.</summary>
     public bool MarksGeneration { get; }
@@ -34,7 +37,7 @@ public sealed class ChatTemplate
         ArgumentNullException.ThrowIfNull(source);
         ArgumentNullException.ThrowIfNull(name);
         (Statement[] body, bool marksGeneration) = TemplateParser.Parse(source, name);
-        return new ChatTemplate(name, body, marksGeneration);
+        return new ChatTemplate(name, source, body, marksGeneration);
     }
 
     /// <summary>Turns messages into the text that the model reads.</summary>
@@ -45,6 +48,11 @@ public sealed class ChatTemplate
     /// <exception cref="TemplateException">The template fails on them, or costs too much.</exception>
     public string Render(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, ChatTemplateOptions options) =>
         RenderChat(messages, addGenerationPrompt, options).Text;
+
+    /// <summary>Turns messages into the text that the model reads, and says what in it is foreign to the template.</summary>
+    /// <inheritdoc cref="Render"/>
+    public RenderedChat RenderWithForeignSpans(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, ChatTemplateOptions options) =>
+        RenderChat(messages, addGenerationPrompt, options);
 
     /// <summary>
     /// Turns a conversation into texts for training, with the spans that the assistant speaks.

@@ -8,6 +8,17 @@ public sealed record ChatTemplateOptions
     /// <summary>No tokens, tools or variables.</summary>
     public static ChatTemplateOptions Default { get; } = new();
 
+    /// <summary>Options with the tokens that start and end a sequence of a tokenizer.</summary>
+    public static ChatTemplateOptions Of(Tokenizer tokenizer)
+    {
+        ArgumentNullException.ThrowIfNull(tokenizer);
+        return new ChatTemplateOptions
+        {
+            BosToken = tokenizer.BosId is { } bos ? tokenizer.IdToToken(bos) : null,
+            EosToken = tokenizer.EosIds.Count > 0 ? tokenizer.IdToToken(tokenizer.EosIds[0]) : null,
+        };
+    }
+
     /// <summary>The text of the token that starts a sequence: <c>bos_token</c>; undefined to the template if null.</summary>
     public string? BosToken { get; init; }
 

@@ -4,7 +4,9 @@ using Hadal.Tokenization.Templates.Values;
 
 namespace Hadal.Tokenization.Templates;
 
-/// <summary>The names that a template finds when it starts, under Hugging Face's names.</summary>
+/// <summary>
+/// The names that a template finds when it starts, under Hugging Face's names. What messages, tools and variables say is foreign to it.
+/// </summary>
 internal static class ChatVariables
 {
     public static Scope Make(Run run, IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt, ChatTemplateOptions options)
@@ -19,8 +21,8 @@ internal static class ChatVariables
             ? run.Sequence(SequenceKind.List, [.. tools.Select(tool => JsonValues.Of(run, tool))])
             : NoneValue.Instance);
         names.Set("documents", NoneValue.Instance);
-        if (options.BosToken is { } bos) names.Set("bos_token", new TextValue(bos));
-        if (options.EosToken is { } eos) names.Set("eos_token", new TextValue(eos));
+        if (options.BosToken is { } bos) names.Set("bos_token", TextValue.Own(bos));
+        if (options.EosToken is { } eos) names.Set("eos_token", TextValue.Own(eos));
         foreach (KeyValuePair<Value, Value> pair in Members(run, options.Variables, "variables")) names.Set(((TextValue)pair.Key).Value, pair.Value);
         return names;
     }
@@ -28,16 +30,16 @@ internal static class ChatVariables
     private static MappingValue Message(Run run, ChatMessage message)
     {
         List<KeyValuePair<Value, Value>> members = [];
-        Add("role", new TextValue(message.Role));
-        Add("content", message.Content is { } content ? new TextValue(content) : NoneValue.Instance);
-        if (message.Name is { } name) Add("name", new TextValue(name));
-        if (message.ReasoningContent is { } reasoning) Add("reasoning_content", new TextValue(reasoning));
+        Add("role", TextValue.Foreign(message.Role));
+        Add("content", message.Content is { } content ? TextValue.Foreign(content) : NoneValue.Instance);
+        if (message.Name is { } name) Add("name", TextValue.Foreign(name));
+        if (message.ReasoningContent is { } reasoning) Add("reasoning_content", TextValue.Foreign(reasoning));
         if (message.ToolCalls is { } calls) Add("tool_calls", JsonValues.Of(run, calls));
-        if (message.ToolCallId is { } id) Add("tool_call_id", new TextValue(id));
+        if (message.ToolCallId is { } id) Add("tool_call_id", TextValue.Foreign(id));
         members.AddRange(Members(run, message.Extra, "further members of a message"));
         return run.Mapping(members);
 
-        void Add(string key, Value value) => members.Add(new(new TextValue(key), value));
+        void Add(string key, Value value) => members.Add(new(TextValue.Own(key), value));
     }
 
     private static IReadOnlyList<KeyValuePair<Value, Value>> Members(Run run, JsonElement? json, string what)

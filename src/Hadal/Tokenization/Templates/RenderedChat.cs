@@ -12,4 +12,11 @@ public readonly record struct TextSpan(int Start, int Length)
 /// <summary>A conversation as the text that a model reads.</summary>
 /// <param name="Text">The text.</param>
 /// <param name="AssistantSpans">What the assistant says in it, in order and without overlap.</param>
-public sealed record RenderedChat(string Text, IReadOnlyList<TextSpan> AssistantSpans);
+public sealed record RenderedChat(string Text, IReadOnlyList<TextSpan> AssistantSpans)
+{
+    /// <summary>
+    /// What in it came with the messages, tools and variables, in order and without overlap; all else is the template's. Only what is the
+    /// template's alone may become a control token: see <see cref="Tokenizer.EncodeChat"/>.
+    /// </summary>
+    public required IReadOnlyList<TextSpan> ForeignSpans { get; init; }
+}

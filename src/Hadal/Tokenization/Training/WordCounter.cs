@@ -48,7 +48,7 @@ internal sealed class WordCounter(PreTokenizer[] steps, IReadOnlyList<string> sp
         for (int at = 0; at < text.Length;)
         {
             int start = text.Length, end = text.Length;
-            _specials?.Find(text, at, specials: true, out start, out end);
+            _specials?.Find(text, at, AddedTokenFilter.All, out start, out end);
             sink.Take(text[at..start], isFirst: at == 0);
             at = end;
         }

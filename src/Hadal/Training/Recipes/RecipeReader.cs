@@ -25,22 +25,7 @@ public static class RecipeReader
     /// <exception cref="RecipeException">The file can't be read, is not JSON, or has a key or value that can't be.</exception>
     public static T Read<T>(string path, params IReadOnlyList<string> settings)
     {
-        string text;
-        try
-        {
-            if (new FileInfo(path) is { Exists: true, Length: > SizeLimits.FileBytes } file)
-            {
-                throw new RecipeException($"{path}: the file has {file.Length} bytes, expected a recipe of at most {SizeLimits.FileBytes}.");
-            }
-
-            text = File.ReadAllText(path);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new RecipeException($"{path}: the recipe can't be read: {e.Message}", e);
-        }
-
-        return Parse<T>(text, path, settings);
+        return Parse<T>(ReadText(path), path, settings);
     }
 
     /// <summary>Reads a text.</summary>
@@ -83,8 +68,41 @@ public static class RecipeReader
         }
     }
 
+    /// <summary>The kind of recipe that a file holds: its <c>stage</c>; null where it names none.</summary>
+    /// <exception cref="RecipeException">The file can't be read.</exception>
+    public static string? Stage(string path)
+    {
+        JsonDocumentOptions options = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+        try
+        {
+            return JsonNode.Parse(ReadText(path), documentOptions: options) is JsonObject recipe && recipe["stage"] is JsonValue stage ? stage.ToString() : null;
+        }
+        catch (JsonException)
+        {
+            // Whoever reads it as a recipe says what is wrong and where.
+            return null;
+        }
+    }
+
     /// <summary>Writes a recipe as it is used, with all its defaults.</summary>
     public static string ToJson<T>(T recipe) => JsonSerializer.Serialize(recipe, Options);
+
+    private static string ReadText(string path)
+    {
+        try
+        {
+            if (new FileInfo(path) is { Exists: true, Length: > SizeLimits.FileBytes } file)
+            {
+                throw new RecipeException($"{path}: the file has {file.Length} bytes, expected a recipe of at most {SizeLimits.FileBytes}.");
+            }
+
+            return File.ReadAllText(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new RecipeException($"{path}: the recipe can't be read: {e.Message}", e);
+        }
+    }
 
     private static JsonSerializerOptions MakeOptions()
     {

@@ -11,13 +11,14 @@ internal static class SavedRecipe
     /// <summary>Fails if a resumed run would go on by another recipe.</summary>
     /// <param name="path">The saved recipe.</param>
     /// <param name="recipe">The recipe of now.</param>
+    /// <param name="rate">Its learning rate.</param>
     /// <exception cref="RecipeException">A key that matters differs; the message names it and both values.</exception>
-    public static void RequireSame(string path, TrainingRecipe recipe)
+    public static void RequireSame<T>(string path, T recipe, LearningRateOptions rate)
     {
         // Both are written by the same code, so that defaults are spelt out in both.
-        JsonNode saved = JsonNode.Parse(RecipeReader.ToJson(RecipeReader.Read<TrainingRecipe>(path)))!;
+        JsonNode saved = JsonNode.Parse(RecipeReader.ToJson(RecipeReader.Read<T>(path)))!;
         JsonNode now = JsonNode.Parse(RecipeReader.ToJson(recipe))!;
-        string[] free = recipe.LearningRate.Plateau is null ? s_free : [.. s_free.Except(["evaluation"])];
+        string[] free = rate.Plateau is null ? s_free : [.. s_free.Except(["evaluation"])];
         foreach (string key in free)
         {
             saved.AsObject().Remove(key);

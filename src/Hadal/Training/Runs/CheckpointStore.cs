@@ -4,6 +4,8 @@ using Hadal.Autograd;
 using Hadal.Checkpoints;
 using Hadal.Checkpoints.Safetensors;
 using Hadal.Models;
+using Hadal.Numerics;
+using Hadal.Tokenization.Formats;
 
 namespace Hadal.Training;
 
@@ -15,6 +17,33 @@ namespace Hadal.Training;
 public sealed class CheckpointStore(RunFolder run)
 {
     private const string StateFile = "training.json", TensorFile = "training.safetensors", ManifestFile = "manifest.json";
+
+    /// <summary>Begins a run in its folder, or finds the state that it goes on from, and writes down the recipe as it is used.</summary>
+    /// <returns>Steps of the state to go on from; null to begin.</returns>
+    /// <exception cref="CheckpointException">The folder holds a run and it is not to be resumed, or all its states are damaged.</exception>
+    /// <exception cref="RecipeException">The run was begun by another recipe.</exception>
+    internal int? Begin<T>(T recipe, LearningRateOptions rate, bool resume, ITrainingObserver observer)
+    {
+        // A run that failed before its first step has left no metrics and no state, and may be begun again in another way.
+        if ((File.Exists(run.Metrics) || run.SavedSteps().Count > 0) && !resume)
+        {
+            throw new CheckpointException(run.Path, "it holds a run already, expected --resume to go on with it or another folder");
+        }
+
+        int? saved = Latest(observer.Message);
+        if (saved is not null) SavedRecipe.RequireSame(run.Recipe, recipe, rate);
+        else if (resume) observer.Message("no state was saved yet: the run begins.");
+        AtomicFile.Write(run.Recipe, System.Text.Encoding.UTF8.GetBytes(RecipeReader.ToJson(recipe)));
+        return saved;
+    }
+
+    /// <summary>The tensors that any run saves beside the model's own files: the optimiser's, and weights that those files round.</summary>
+    internal static IEnumerable<(string Name, Tensor Value)> StateTensors(Transformer model, Optimizer optimizer)
+    {
+        ElementType stored = model.Embedding.Value.ElementType;
+        IEnumerable<(string, Tensor)> rounded = model.Parameters.Where(p => p.Value.ElementType != stored).Select(p => ($"{p.Name}.weight", p.Value));
+        return rounded.Concat(optimizer.State);
+    }
 
     /// <summary>Saves a state.</summary>
     /// <param name="step">Steps done.</param>
@@ -34,7 +63,7 @@ public sealed class CheckpointStore(RunFolder run)
             Directory.CreateDirectory(run.Checkpoints);
             foreach (string leftover in Directory.EnumerateDirectories(run.Checkpoints, "*.tmp*")) Delete(leftover);
             ModelWriter.Write(model, temporary);
-            TokenizerFiles.Copy(run.Tokenizer, temporary);
+            TokenizerConversion.CopyFiles(run.Tokenizer, temporary);
             AtomicFile.Write(Path.Combine(temporary, StateFile), System.Text.Encoding.UTF8.GetBytes(state));
             WriteTensors(Path.Combine(temporary, TensorFile), tensors);
             AtomicFile.Write(Path.Combine(temporary, ManifestFile), JsonSerializer.SerializeToUtf8Bytes(Hashes(temporary), RecipeReader.Options));

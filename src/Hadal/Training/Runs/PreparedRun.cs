@@ -4,6 +4,7 @@ using Hadal.Data;
 using Hadal.Models;
 using Hadal.Numerics;
 using Hadal.Tokenization;
+using Hadal.Tokenization.Formats;
 using Hadal.Training.Reports;
 
 namespace Hadal.Training;
@@ -98,17 +99,8 @@ internal sealed class PreparedRun : IDisposable
         try
         {
             RecipeValidation.Check(recipe);
-            // A run that failed before its first step has left no metrics and no state, and may be begun again in another way.
-            if ((File.Exists(folder.Metrics) || folder.SavedSteps().Count > 0) && !resume)
-            {
-                throw new CheckpointException(recipe.Output, "it holds a run already, expected --resume to go on with it or another folder");
-            }
-
             CheckpointStore store = new(folder);
-            int? saved = store.Latest(observer.Message);
-            if (saved is not null) SavedRecipe.RequireSame(folder.Recipe, recipe);
-            else if (resume) observer.Message("no state was saved yet: the run begins.");
-            AtomicFile.Write(folder.Recipe, System.Text.Encoding.UTF8.GetBytes(RecipeReader.ToJson(recipe)));
+            int? saved = store.Begin(recipe, recipe.LearningRate, resume, observer);
             return new PreparedRun(recipe, folder, saved, store, observer, cancellation);
         }
         catch (Exception e)
@@ -148,22 +140,15 @@ internal sealed class PreparedRun : IDisposable
     /// <summary>Training arithmetic by what the machine can do, 0 to 1.</summary>
     public double Utilisation(long tokens, int length, double seconds) => tokens * TrainingFlops(length) / seconds / _peakFlops;
 
-    /// <summary>
-    /// The tensors that a saved state has beside the model's own files: the optimiser's, the average, and weights that the model's files round.
-    /// </summary>
-    public IReadOnlyList<(string Name, Tensor Value)> StateTensors()
-    {
-        ElementType stored = Model.Embedding.Value.ElementType;
-        IEnumerable<(string, Tensor)> rounded = Model.Parameters.Where(p => p.Value.ElementType != stored).Select(p => ($"{p.Name}.weight", p.Value));
-        return [.. rounded, .. Optimizer.State, .. Average?.State ?? []];
-    }
+    /// <summary>The tensors that a saved state has beside the model's own files: the optimiser's, the average, and weights that the model's files round.</summary>
+    public IReadOnlyList<(string Name, Tensor Value)> StateTensors() => [.. CheckpointStore.StateTensors(Model, Optimizer), .. Average?.State ?? []];
 
     /// <summary>Writes the trained model, of averaged weights if there is an average, with its tokenizer.</summary>
     public void WriteModel()
     {
         using IDisposable? applied = Average?.Applied(Workers);
         ModelWriter.Write(Model, Folder.Model, overwrite: true);
-        TokenizerFiles.Copy(Folder.Tokenizer, Folder.Model);
+        TokenizerConversion.CopyFiles(Folder.Tokenizer, Folder.Model);
     }
 
     /// <summary>Writes the page that shows the run from its metrics.</summary>

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Hadal.Checkpoints;
 using Hadal.Data;
 using Hadal.Tokenization;
+using Hadal.Tokenization.Formats;
 using Hadal.Tokenization.Training;
 
 namespace Hadal.Training;
@@ -35,7 +36,7 @@ internal static class RunTokenizer
         {
             if (File.Exists(path)) path = Path.GetDirectoryName(Path.GetFullPath(path))!;
             if (!File.Exists(Path.Combine(path, "tokenizer.json"))) throw new TokenizerException(path, "it has no tokenizer.json, expected a folder with one");
-            TokenizerFiles.Copy(path, target);
+            TokenizerConversion.CopyFiles(path, target);
         }
         else
         {
@@ -66,6 +67,9 @@ internal static class RunTokenizer
             JsonObject keys = File.Exists(settings) ? JsonNode.Parse(File.ReadAllText(settings))!.AsObject() : [];
             keys["chat_template"] = File.ReadAllText(template);
             AtomicFile.Write(settings, JsonSerializer.SerializeToUtf8Bytes(keys, RecipeReader.Options));
+
+            // One that was copied with the vocabulary would come before it.
+            File.Delete(Path.Combine(Path.GetDirectoryName(settings)!, "chat_template.jinja"));
         }
         catch (Exception e) when (CheckpointException.IsSystem(e))
         {

@@ -15,7 +15,7 @@ public sealed class SafetensorsRoundTripTests : IDisposable
     public void Tensors_of_every_type_and_odd_shapes_come_back_byte_for_byte_and_aligned()
     {
         List<SafetensorsTensorSpec> specs = [];
-        foreach (ElementType type in Enum.GetValues<ElementType>())
+        foreach (ElementType type in Enum.GetValues<ElementType>().Where(type => !type.IsBlocked()))
         {
             specs.Add(new($"{type}.matrix", type, 3, 5));
             specs.Add(new($"{type}.scalar", type));
@@ -155,8 +155,7 @@ public sealed class SafetensorsRoundTripTests : IDisposable
     [Fact]
     public void A_full_disk_is_a_checkpoint_exception_that_names_the_tensor()
     {
-        SafetensorsTensorSpec spec = new("big", ElementType.U8, 100);
-        using TensorStream stream = new("model.safetensors", new FullDisk(), spec);
+        using TensorStream stream = new("model.safetensors", new FullDisk(), "big", 100);
         CheckpointException e = Assert.Throws<CheckpointException>(() => stream.Write(new byte[10]));
         Assert.Contains("tensor 'big' could not be written: No space left on device.", e.Message, StringComparison.Ordinal);
     }

@@ -59,7 +59,9 @@ internal readonly struct Bound(Run run, string function, string[] names, Value?[
     /// <summary>A text; none, or nothing, is null.</summary>
     public string? TextOrNone(int i) => values[i] is null or NoneValue ? null : Text(i);
 
-    public string Text(int i) => values[i] is TextValue text ? text.Value : throw Unexpected(i, "a text");
+    public string Text(int i) => TextValue(i).Value;
+
+    public TextValue TextValue(int i) => values[i] as TextValue ?? throw Unexpected(i, "a text");
 
     private TemplateException Unexpected(int i, string expected) =>
         run.Fail($"'{function}' gets a {values[i]?.TypeName ?? "nothing"} as '{names[i]}', expected {expected}");

@@ -17,7 +17,7 @@ internal static class Attributes
     public static Value Attribute(Run run, Value target, string name)
     {
         if (target is UndefinedValue undefined) throw run.Fail(undefined.Problem);
-        return Method(target, name) ?? Indexing.Item(run, target, new TextValue(name)) ?? Missing(target, name);
+        return Method(target, name) ?? Indexing.Item(run, target, TextValue.Own(name)) ?? Missing(target, name);
     }
 
     public static Value Item(Run run, Value target, Value key)
@@ -32,7 +32,7 @@ internal static class Attributes
     public static Value Path(Run run, Value target, Value path, Value? fallback)
     {
         Value[] keys = path is TextValue text
-            ? [.. text.Value.Split('.').Select(part => long.TryParse(part, out long index) ? (Value)new IntegerValue(index) : new TextValue(part))]
+            ? [.. text.Value.Split('.').Select(part => long.TryParse(part, out long index) ? (Value)new IntegerValue(index) : TextValue.Own(part))]
             : [path];
         foreach (Value key in keys)
         {
@@ -54,7 +54,7 @@ internal static class Attributes
         switch (target)
         {
             case TextValue text when TextMethods.All.TryGetValue(name, out TextMethods.Method? method):
-                return new FunctionValue(name, (run, arguments) => method(run, text.Value, arguments));
+                return new FunctionValue(name, (run, arguments) => method(run, text, arguments));
             case MappingValue mapping: return MappingMethod(mapping, name);
             case SequenceValue { Kind: SequenceKind.List } when ChangesList.Contains(name): return Changes(name, "list");
             case SequenceValue { Kind: SequenceKind.List or SequenceKind.Tuple or SequenceKind.Range } sequence: return SequenceMethod(sequence, name);

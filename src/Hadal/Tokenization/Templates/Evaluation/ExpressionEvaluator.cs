@@ -159,7 +159,7 @@ internal sealed class ExpressionEvaluator(Run run)
         Value[] parts = new Value[concat.Parts.Length];
         for (int i = 0; i < parts.Length; i++) parts[i] = Evaluate(concat.Parts[i], scope);
         run.At = concat.At;
-        return Iteration.Join(run, "", parts);
+        return Iteration.Join(run, TextValue.Empty, parts);
     }
 
     private SequenceValue Sequence(SequenceExpression sequence, Scope scope)

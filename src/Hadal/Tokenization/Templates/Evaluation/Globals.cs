@@ -11,7 +11,7 @@ internal static class Globals
     public static IEnumerable<FunctionValue> All { get; } =
     [
         new("raise_exception", (run, arguments) => throw run.Raise(PythonText.Of(run, arguments.Bind(run, 1, "message")[0]!))),
-        new("strftime_now", (run, arguments) => new TextValue(Strftime.Format(run, run.Clock.GetLocalNow(), arguments.Bind(run, 1, "format").Text(0)))),
+        new("strftime_now", (run, arguments) => Strftime.Format(run, run.Clock.GetLocalNow(), arguments.Bind(run, 1, "format").TextValue(0))),
         new("namespace", Namespace),
         new("range", Range),
         new("dict", Dict),
@@ -51,7 +51,7 @@ internal static class Globals
             }
         }
 
-        foreach (KeyValuePair<string, Value> argument in arguments.Named) pairs.Add(new(new TextValue(argument.Key), argument.Value));
+        foreach (KeyValuePair<string, Value> argument in arguments.Named) pairs.Add(new(TextValue.Own(argument.Key), argument.Value));
         return pairs;
     }
 

@@ -1,4 +1,3 @@
-using System.Text;
 using Hadal.Tokenization.Templates.Values;
 
 namespace Hadal.Tokenization.Templates.Evaluation;
@@ -18,26 +17,26 @@ internal static class Iteration
                 return mapping.Keys();
             case TextValue text:
                 run.ChargeItems(text.Value.Length);
-                return [.. CodePoints.Split(text.Value).Select(part => new TextValue(part))];
+                return Array.ConvertAll<TextSpan, Value>(CodePoints.Spans(text.Value), text.Slice);
             case UndefinedValue: return [];
             default: throw run.Fail($"found a {value.TypeName}, expected a list, a mapping or a text");
         }
     }
 
-    public static TextValue Join(Run run, string separator, Value[] items)
+    public static TextValue Join(Run run, TextValue separator, Value[] items)
     {
-        StringBuilder joined = new();
+        TextBuilder joined = new();
         for (int i = 0; i < items.Length; i++)
         {
-            string part = PythonText.Of(run, items[i]);
-            run.ChargeText(part.Length + separator.Length);
+            TextValue part = PythonText.Printed(run, items[i]);
+            run.ChargeText(part.Value.Length + separator.Value.Length);
             if (joined.Length > run.LongestText) break;
             if (i > 0) joined.Append(separator);
             joined.Append(part);
         }
 
         run.ChargeText(joined.Length);
-        return new TextValue(joined.ToString());
+        return joined.ToText();
     }
 
     /// <summary>How many items a value has.</summary>

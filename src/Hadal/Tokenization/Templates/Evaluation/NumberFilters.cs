@@ -58,7 +58,8 @@ internal static class NumberFilters
     // Python allows underscores between digits.
     private static string Digits(string text)
     {
-        string digits = PythonStrings.Strip(text, null, left: true, right: true);
+        TextSpan stripped = PythonStrings.Strip(text, null, left: true, right: true);
+        string digits = text.Substring(stripped.Start, stripped.Length);
         for (int i = 0; i < digits.Length; i++)
         {
             bool between = i > 0 && i + 1 < digits.Length && char.IsAsciiDigit(digits[i - 1]) && char.IsAsciiDigit(digits[i + 1]);

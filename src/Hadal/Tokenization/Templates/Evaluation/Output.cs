@@ -1,18 +1,18 @@
-using System.Text;
+using Hadal.Tokenization.Templates.Values;
 
 namespace Hadal.Tokenization.Templates.Evaluation;
 
 /// <summary>The text that a template, a macro or a block prints.</summary>
 internal sealed class Output(Run run)
 {
-    private readonly StringBuilder _text = new();
+    private readonly TextBuilder _text = new();
 
     public int Length => _text.Length;
 
-    public void Write(string text)
+    public void Write(TextValue text)
     {
-        run.Charge(1 + (text.Length / 4));
-        if (_text.Length + text.Length > run.LongestText)
+        run.Charge(1 + (text.Value.Length / 4));
+        if (_text.Length + text.Value.Length > run.LongestText)
         {
             throw run.Fail($"the output gets longer than the {run.LongestText} characters that it may have");
         }
@@ -20,5 +20,5 @@ internal sealed class Output(Run run)
         _text.Append(text);
     }
 
-    public override string ToString() => _text.ToString();
+    public TextValue ToText() => _text.ToText();
 }

@@ -86,10 +86,10 @@ internal sealed class Run(string template, ChatTemplateOptions options)
         return mapping.Depth <= DeepestValue ? mapping : throw TooDeep();
     }
 
-    public TextValue Text(string text)
+    public TextValue Text(string text, params ReadOnlySpan<Value?> sources)
     {
         ChargeText(text.Length);
-        return new TextValue(text);
+        return TextValue.Derived(text, sources);
     }
 
     private TemplateException TooDeep() => Fail($"a value nests deeper than the {DeepestValue} levels that it may have");

@@ -42,7 +42,7 @@ internal static class SequenceFilters
         Bound bound = arguments.Bind(run, 0, "d", "attribute");
         Value[] items = Iteration.Items(run, input);
         if (bound[1] is { } path and not NoneValue) items = [.. items.Select(item => Attributes.Path(run, item, path, null))];
-        return Iteration.Join(run, bound[0] is { } separator ? PythonText.Of(run, separator) : "", items);
+        return Iteration.Join(run, bound[0] is { } separator ? PythonText.Printed(run, separator) : TextValue.Empty, items);
     }
 
     public static Value Reverse(Run run, Value input, Arguments arguments)

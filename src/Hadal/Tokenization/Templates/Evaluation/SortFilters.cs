@@ -67,11 +67,11 @@ internal static class SortFilters
         run.ChargeItems(1);
         if (attributes is null or NoneValue) return [Key(run, item, caseSensitive)];
         if (attributes is not TextValue text) return [Key(run, Attributes.Path(run, item, attributes, null), caseSensitive)];
-        return [.. text.Value.Split(',').Select(path => Key(run, Attributes.Path(run, item, new TextValue(path), null), caseSensitive))];
+        return [.. text.Value.Split(',').Select(path => Key(run, Attributes.Path(run, item, TextValue.Own(path), null), caseSensitive))];
     }
 
     private static Value Key(Run run, Value value, bool caseSensitive) =>
-        value is TextValue text && !caseSensitive ? run.Text(PythonStrings.Lower(text.Value)) : value;
+        value is TextValue text && !caseSensitive ? run.Text(PythonStrings.Lower(text.Value), text) : value;
 
     private static Value[] Ordered(Run run, Value[] items, Value[][] keys, bool descending)
     {

@@ -1,13 +1,15 @@
 using System.Globalization;
 using System.Text;
+using Hadal.Tokenization.Templates.Values;
 
 namespace Hadal.Tokenization.Templates.Evaluation;
 
 /// <summary>C's <c>strftime</c> in its own locale, which is English.</summary>
 internal static class Strftime
 {
-    public static string Format(Run run, DateTimeOffset time, string format)
+    public static TextValue Format(Run run, DateTimeOffset time, TextValue pattern)
     {
+        string format = pattern.Value;
         run.ChargeText(format.Length * 10L);
         StringBuilder text = new();
         for (int i = 0; i < format.Length; i++)
@@ -27,7 +29,7 @@ internal static class Strftime
             text.Append(bare && part.Length > 1 ? part.TrimStart('0', ' ').PadLeft(1, '0') : part);
         }
 
-        return text.ToString();
+        return TextValue.Derived(text.ToString(), pattern);
     }
 
     private static string? Part(DateTimeOffset time, char letter) => letter switch

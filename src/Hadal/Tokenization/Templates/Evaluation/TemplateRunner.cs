@@ -33,7 +33,8 @@ internal sealed class TemplateRunner
     {
         TemplateRunner runner = new(run);
         runner.Execute(body, new Scope(names));
-        return new RenderedChat(runner._page.ToString(), runner._generated);
+        TextValue page = runner._page.ToText();
+        return new RenderedChat(page.Value, runner._generated) { ForeignSpans = page.ForeignSpans };
     }
 
     private Flow Execute(Statement[] body, Scope scope)
@@ -55,12 +56,12 @@ internal sealed class TemplateRunner
         {
             case DataStatement data:
                 _run.At = data.At;
-                _output.Write(data.Text);
+                _output.Write(TextValue.Own(data.Text));
                 return Flow.End;
             case OutputStatement output:
                 Value printed = _expressions.Evaluate(output.Value, scope);
                 _run.At = output.At;
-                _output.Write(PythonText.Of(_run, printed));
+                _output.Write(PythonText.Printed(_run, printed));
                 return Flow.End;
             case IfStatement choice: return If(choice, scope);
             case ForStatement loop: return For(loop, scope);
@@ -76,7 +77,7 @@ internal sealed class TemplateRunner
                 return Flow.End;
             case CallStatement call:
                 Value made = _expressions.Call(call.Call, scope, Macro(call.Caller, scope));
-                _output.Write(PythonText.Of(_run, made));
+                _output.Write(PythonText.Printed(_run, made));
                 return Flow.End;
             case GenerationStatement generation: return Generation(generation, scope);
             default: throw new InvalidOperationException(statement.GetType().Name);
@@ -172,7 +173,7 @@ internal sealed class TemplateRunner
         Value text = Captured(block.Body, new Scope(scope), out Flow flow);
         if (flow != Flow.End) return flow;
         foreach (FilterExpression filter in block.Filters) text = _expressions.Filter(filter, text, scope);
-        _output.Write(PythonText.Of(_run, text));
+        _output.Write(PythonText.Printed(_run, text));
         return Flow.End;
     }
 
@@ -181,7 +182,7 @@ internal sealed class TemplateRunner
         Output outer = _output;
         _output = new Output(_run);
         flow = Execute(body, scope);
-        TextValue text = new(_output.ToString());
+        TextValue text = _output.ToText();
         _output = outer;
         return text;
     }

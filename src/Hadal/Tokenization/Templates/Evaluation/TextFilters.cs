@@ -9,24 +9,26 @@ internal static class TextFilters
     public static TextValue Mapped(Run run, Value input, Arguments arguments, Func<string, string> map)
     {
         arguments.Bind(run, 0);
-        return run.Text(map(PythonText.Of(run, input)));
+        TextValue text = PythonText.Printed(run, input);
+        string mapped = map(text.Value);
+        run.ChargeText(mapped.Length);
+        return ReferenceEquals(mapped, text.Value) ? text : TextValue.Derived(mapped, text);
     }
 
     public static TextValue Trim(Run run, Value input, Arguments arguments)
     {
         string? characters = arguments.Bind(run, 0, "chars").TextOrNone(0);
-        string text = PythonText.Of(run, input);
-        run.ChargeSearch(text.Length, characters?.Length ?? 1);
-        return run.Text(PythonStrings.Strip(text, characters, left: true, right: true));
+        TextValue text = PythonText.Printed(run, input);
+        run.ChargeSearch(text.Value.Length, characters?.Length ?? 1);
+        run.ChargeText(text.Value.Length);
+        return text.Slice(PythonStrings.Strip(text.Value, characters, left: true, right: true));
     }
 
     public static TextValue Replace(Run run, Value input, Arguments arguments)
     {
         Bound bound = arguments.Bind(run, 2, "old", "new", "count");
         long most = bound[2] is NoneValue ? -1 : Math.Max(-1, bound.Integer(2, -1));
-        string replaced = PythonStrings.Replace(
-            run, PythonText.Of(run, input), PythonText.Of(run, bound[0]!), PythonText.Of(run, bound[1]!), most);
-        return new TextValue(replaced);
+        return PythonStrings.Replace(run, PythonText.Printed(run, input), PythonText.Of(run, bound[0]!), PythonText.Printed(run, bound[1]!), most);
     }
 
     public static TextValue Indent(Run run, Value input, Arguments arguments)
@@ -35,19 +37,20 @@ internal static class TextFilters
         if (input is not TextValue text) throw run.Fail($"'indent' gets a {input.TypeName}, expected a text");
         string indentation = bound[0] is TextValue own ? own.Value : Spaces(run, bound.Integer(0, 4));
         // The line break behind the text keeps a line break at its end from getting lost, and an empty text from having no lines.
-        List<string> lines = PythonStrings.Lines(run, text.Value + "\n", keepEnds: false);
+        string whole = text.Value + "\n";
+        List<TextSpan> lines = PythonStrings.Lines(run, whole, keepEnds: false);
         StringBuilder result = new();
-        foreach ((int i, string line) in lines.Index())
+        foreach ((int i, TextSpan line) in lines.Index())
         {
             bool indented = i == 0 ? bound.IsTrue(1) : line.Length > 0 || bound.IsTrue(2);
             run.ChargeText(line.Length + indentation.Length);
             if (result.Length > run.LongestText) break;
             if (i > 0) result.Append('\n');
             if (indented) result.Append(indentation);
-            result.Append(line);
+            result.Append(whole, line.Start, line.Length);
         }
 
-        return run.Text(result.ToString());
+        return run.Text(result.ToString(), input, bound[0]);
     }
 
     /// <summary>Hugging Face's: nothing escaped for HTML, and characters beyond ASCII as they are unless asked.</summary>
@@ -57,7 +60,7 @@ internal static class TextFilters
         string? indent = bound[1] is null or NoneValue ? null : bound[1] is TextValue own ? own.Value : Spaces(run, bound.Integer(1, 0));
         (string item, string key) = Separators(run, bound[2], indent);
         JsonStyle style = new(indent, item, key, bound.IsTrue(0), bound.IsTrue(3));
-        return run.Text(JsonText.Of(run, input, style));
+        return run.Text(JsonText.Of(run, input, style), input, bound[1], bound[2]);
     }
 
     public static Value FromJson(Run run, Value input, Arguments arguments)

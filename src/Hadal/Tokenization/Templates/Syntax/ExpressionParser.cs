@@ -233,7 +233,7 @@ internal sealed class ExpressionParser(TokenReader tokens)
             text = string.Concat(parts);
         }
 
-        return new Constant(token.At, new TextValue(text));
+        return new Constant(token.At, TextValue.Own(text));
     }
 
     private Expression Parenthesized(Position at)

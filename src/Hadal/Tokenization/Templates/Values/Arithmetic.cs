@@ -41,7 +41,7 @@ internal static class Arithmetic
         if (left is TextValue a && right is TextValue b)
         {
             run.ChargeText((long)a.Value.Length + b.Value.Length);
-            return new TextValue(a.Value + b.Value);
+            return new TextBuilder().Append(a).Append(b).ToText();
         }
 
         bool lists = left is SequenceValue { Kind: SequenceKind.List or SequenceKind.Tuple } x && right is SequenceValue y && x.Kind == y.Kind;
@@ -55,7 +55,9 @@ internal static class Arithmetic
         if (subject is TextValue text)
         {
             run.ChargeText(Product(text.Value.Length, count));
-            return new TextValue(string.Concat(Enumerable.Repeat(text.Value, text.Value.Length == 0 ? 0 : (int)count)));
+            TextBuilder repeated = new();
+            for (long i = 0; i < count && text.Value.Length > 0; i++) repeated.Append(text);
+            return repeated.ToText();
         }
 
         if (subject is not SequenceValue { Kind: SequenceKind.List or SequenceKind.Tuple } list) return null;

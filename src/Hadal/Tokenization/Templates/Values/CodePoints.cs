@@ -19,13 +19,16 @@ internal static class CodePoints
     }
 
     /// <summary>The code points, each as a text.</summary>
-    public static string[] Split(string text)
+    public static string[] Split(string text) => Array.ConvertAll(Spans(text), span => text.Substring(span.Start, span.Length));
+
+    /// <summary>Where the code points are.</summary>
+    public static TextSpan[] Spans(string text)
     {
-        List<string> parts = new(text.Length);
+        List<TextSpan> parts = new(text.Length);
         for (int i = 0; i < text.Length; i++)
         {
             int length = IsPair(text, i) ? 2 : 1;
-            parts.Add(text.Substring(i, length));
+            parts.Add(new TextSpan(i, length));
             i += length - 1;
         }
 

@@ -16,7 +16,7 @@ internal static class Indexing
             case SequenceValue { IsIndexable: true } sequence when Whole(key) is { } index:
                 int at = Position(index, sequence.Items.Length);
                 return at < 0 ? null : sequence.Items[at];
-            case TextValue text when Whole(key) is { } index: return Character(run, text.Value, index);
+            case TextValue text when Whole(key) is { } index: return Character(run, text, index);
             default: return null;
         }
     }
@@ -31,24 +31,25 @@ internal static class Indexing
             case SequenceValue { IsIndexable: true } sequence: return run.Sequence(sequence.Kind, Slice(sequence.Items, from, to, by));
             case TextValue text:
                 run.ChargeText(text.Value.Length);
-                if (CodePoints.HasPairs(text.Value)) return new TextValue(string.Concat(Slice(CodePoints.Split(text.Value), from, to, by)));
-                return new TextValue(new string(Slice(text.Value.ToCharArray(), from, to, by)));
+                TextBuilder taken = new();
+                foreach (TextSpan part in Slice(CodePoints.Spans(text.Value), from, to, by)) taken.Append(text, part.Start, part.Length);
+                return taken.ToText();
             default: return new UndefinedValue($"a {target.TypeName} has no slices");
         }
     }
 
-    private static TextValue? Character(Run run, string text, long index)
+    private static TextValue? Character(Run run, TextValue text, long index)
     {
-        if (!CodePoints.HasPairs(text))
+        if (!CodePoints.HasPairs(text.Value))
         {
-            int at = Position(index, text.Length);
-            return at < 0 ? null : new TextValue(text[at].ToString());
+            int at = Position(index, text.Value.Length);
+            return at < 0 ? null : text.Slice(at, 1);
         }
 
-        run.ChargeText(text.Length);
-        string[] parts = CodePoints.Split(text);
+        run.ChargeText(text.Value.Length);
+        TextSpan[] parts = CodePoints.Spans(text.Value);
         int part = Position(index, parts.Length);
-        return part < 0 ? null : new TextValue(parts[part]);
+        return part < 0 ? null : text.Slice(parts[part]);
     }
 
     private static long? Whole(Value key) => key is IntegerValue or BooleanValue ? Number.Of(key)!.Value.Whole : null;

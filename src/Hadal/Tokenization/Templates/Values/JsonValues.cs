@@ -3,7 +3,9 @@ using Hadal.Tokenization.Templates.Evaluation;
 
 namespace Hadal.Tokenization.Templates.Values;
 
-/// <summary>JSON as values, with Python's rule for numbers: one with a point or an exponent is a float, any other is whole.</summary>
+/// <summary>
+/// JSON as values, with Python's rule for numbers: one with a point or an exponent is a float, any other is whole. Its texts are foreign.
+/// </summary>
 internal static class JsonValues
 {
     /// <summary>Reads the text of a JSON document.</summary>
@@ -36,7 +38,7 @@ internal static class JsonValues
                 List<KeyValuePair<Value, Value>> pairs = [];
                 foreach (JsonProperty property in element.EnumerateObject())
                 {
-                    pairs.Add(new(new TextValue(Name(run, property)), Of(run, property.Value, level + 1)));
+                    pairs.Add(new(TextValue.Foreign(Name(run, property)), Of(run, property.Value, level + 1)));
                 }
 
                 return run.Mapping(pairs);
@@ -44,7 +46,7 @@ internal static class JsonValues
                 List<Value> items = [];
                 foreach (JsonElement item in element.EnumerateArray()) items.Add(Of(run, item, level + 1));
                 return run.Sequence(SequenceKind.List, [.. items]);
-            case JsonValueKind.String: return new TextValue(Text(run, element));
+            case JsonValueKind.String: return TextValue.Foreign(Text(run, element));
             case JsonValueKind.Number: return Number(run, element);
             case JsonValueKind.True: return BooleanValue.True;
             case JsonValueKind.False: return BooleanValue.False;

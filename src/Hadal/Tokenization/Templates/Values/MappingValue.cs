@@ -17,6 +17,7 @@ internal sealed class MappingValue : Value
         foreach (KeyValuePair<Value, Value> pair in pairs)
         {
             deepest = Math.Max(deepest, pair.Value.Depth);
+            HasForeign |= pair.Key.HasForeign || pair.Value.HasForeign;
             if (_positions.TryAdd(pair.Key, kept.Count)) kept.Add(pair);
             else kept[_positions[pair.Key]] = new(kept[_positions[pair.Key]].Key, pair.Value);
         }
@@ -28,6 +29,8 @@ internal sealed class MappingValue : Value
     public IReadOnlyList<KeyValuePair<Value, Value>> Pairs { get; }
 
     public override int Depth { get; }
+
+    public override bool HasForeign { get; }
 
     public override string TypeName => "dict";
 

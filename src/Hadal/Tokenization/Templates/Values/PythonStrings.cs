@@ -6,35 +6,38 @@ namespace Hadal.Tokenization.Templates.Values;
 /// <summary>Python's work on strings, where .NET's differs. Case goes character by character: 'ß' in upper case stays as it is.</summary>
 internal static class PythonStrings
 {
-    /// <summary>Takes characters off the ends: white space, or those in <paramref name="characters"/>.</summary>
-    public static string Strip(string text, string? characters, bool left, bool right)
+    /// <summary>What is left without the characters at the ends that are white space, or in <paramref name="characters"/>.</summary>
+    public static TextSpan Strip(string text, string? characters, bool left, bool right)
     {
         if (characters is not null && (CodePoints.HasPairs(text) || CodePoints.HasPairs(characters))) return StripPairs(text, characters, left, right);
         int start = 0;
         int end = text.Length;
         while (left && start < end && Strips(text[start])) start++;
         while (right && end > start && Strips(text[end - 1])) end--;
-        return start == 0 && end == text.Length ? text : text[start..end];
+        return new TextSpan(start, end - start);
 
         bool Strips(char c) => characters is null ? Whitespace.Is(c) : characters.Contains(c, StringComparison.Ordinal);
     }
 
-    private static string StripPairs(string text, string characters, bool left, bool right)
+    private static TextSpan StripPairs(string text, string characters, bool left, bool right)
     {
-        string[] parts = CodePoints.Split(text);
+        TextSpan[] parts = CodePoints.Spans(text);
         HashSet<string> stripped = [.. CodePoints.Split(characters)];
         int start = 0;
         int end = parts.Length;
-        while (left && start < end && stripped.Contains(parts[start])) start++;
-        while (right && end > start && stripped.Contains(parts[end - 1])) end--;
-        return string.Concat(parts[start..end]);
+        while (left && start < end && Strips(parts[start])) start++;
+        while (right && end > start && Strips(parts[end - 1])) end--;
+        int from = start < parts.Length ? parts[start].Start : text.Length;
+        return new TextSpan(from, end > start ? parts[end - 1].End - from : 0);
+
+        bool Strips(TextSpan part) => stripped.Contains(text.Substring(part.Start, part.Length));
     }
 
     /// <summary>Cuts at a separator, from the left or the right, at most <paramref name="most"/> times if that isn't negative.</summary>
-    public static List<string> Split(Run run, string text, string separator, long most, bool fromRight)
+    public static List<TextSpan> Split(Run run, string text, string separator, long most, bool fromRight)
     {
         run.ChargeSearch(text.Length, separator.Length);
-        List<string> parts = [];
+        List<TextSpan> parts = [];
         if (fromRight)
         {
             int end = text.Length;
@@ -43,11 +46,11 @@ internal static class PythonStrings
                 int at = end < separator.Length ? -1 : text.AsSpan(0, end).LastIndexOf(separator, StringComparison.Ordinal);
                 if (at < 0) break;
                 run.ChargeItems(1);
-                parts.Add(text[(at + separator.Length)..end]);
+                parts.Add(Between(at + separator.Length, end));
                 end = at;
             }
 
-            parts.Add(text[..end]);
+            parts.Add(Between(0, end));
             parts.Reverse();
             return parts;
         }
@@ -58,39 +61,39 @@ internal static class PythonStrings
             int at = text.IndexOf(separator, start, StringComparison.Ordinal);
             if (at < 0) break;
             run.ChargeItems(1);
-            parts.Add(text[start..at]);
+            parts.Add(Between(start, at));
             start = at + separator.Length;
         }
 
-        parts.Add(text[start..]);
+        parts.Add(Between(start, text.Length));
         return parts;
     }
 
     /// <summary>Cuts at runs of white space, which also go at the ends.</summary>
-    public static List<string> SplitWhitespace(Run run, string text, long most, bool fromRight)
+    public static List<TextSpan> SplitWhitespace(Run run, string text, long most, bool fromRight)
     {
-        List<string> parts = [];
-        string rest = Strip(text, null, left: true, right: true);
-        int start = 0;
-        int end = rest.Length;
+        List<TextSpan> parts = [];
+        TextSpan rest = Strip(text, null, left: true, right: true);
+        int start = rest.Start;
+        int end = rest.End;
         while (start < end && most != parts.Count)
         {
             run.ChargeItems(1);
             int at = fromRight ? end : start;
             if (fromRight)
             {
-                while (at > start && !Whitespace.Is(rest[at - 1])) at--;
+                while (at > start && !Whitespace.Is(text[at - 1])) at--;
                 if (at == start) break;
-                parts.Add(rest[at..end]);
-                while (at > start && Whitespace.Is(rest[at - 1])) at--;
+                parts.Add(Between(at, end));
+                while (at > start && Whitespace.Is(text[at - 1])) at--;
                 end = at;
             }
             else
             {
-                while (at < end && !Whitespace.Is(rest[at])) at++;
+                while (at < end && !Whitespace.Is(text[at])) at++;
                 if (at == end) break;
-                parts.Add(rest[start..at]);
-                while (at < end && Whitespace.Is(rest[at])) at++;
+                parts.Add(Between(start, at));
+                while (at < end && Whitespace.Is(text[at])) at++;
                 start = at;
             }
         }
@@ -99,10 +102,7 @@ internal static class PythonStrings
         {
             // A count that runs out leaves the rest alone, with the white space at its far end.
             bool ranOut = most == parts.Count;
-            string remainder = !ranOut ? rest[start..end]
-                : fromRight ? Strip(text, null, left: false, right: true)[..^(rest.Length - end)]
-                : Strip(text, null, left: true, right: false)[start..];
-            parts.Add(remainder);
+            parts.Add(!ranOut ? Between(start, end) : fromRight ? Between(0, end) : Between(start, text.Length));
         }
 
         if (fromRight) parts.Reverse();
@@ -112,44 +112,46 @@ internal static class PythonStrings
     /// <summary>
     /// Replaces the first <paramref name="most"/> places, or all if that is negative; an empty text stands between all characters.
     /// </summary>
-    public static string Replace(Run run, string text, string old, string replacement, long most)
+    public static TextValue Replace(Run run, TextValue subject, string old, TextValue replacement, long most)
     {
-        if (old.Length == 0) return Interleave(run, text, replacement, most);
+        if (old.Length == 0) return Interleave(run, subject, replacement, most);
+        string text = subject.Value;
         run.ChargeSearch(text.Length, old.Length);
-        StringBuilder result = new();
+        TextBuilder result = new();
         int start = 0;
         for (long done = 0; done != most; done++)
         {
             int at = text.IndexOf(old, start, StringComparison.Ordinal);
             if (at < 0) break;
-            run.ChargeText(at - start + replacement.Length);
+            run.ChargeText(at - start + replacement.Value.Length);
             if (result.Length > run.LongestText) run.ChargeText(result.Length);
-            result.Append(text, start, at - start).Append(replacement);
+            result.Append(subject, start, at - start).Append(replacement);
             start = at + old.Length;
         }
 
-        if (start == 0) return text;
-        return run.Text(result.Append(text, start, text.Length - start).ToString()).Value;
+        if (start == 0) return subject;
+        run.ChargeText(result.Length + text.Length - start);
+        return result.Append(subject, start, text.Length - start).ToText();
     }
 
-    private static string Interleave(Run run, string text, string replacement, long most)
+    private static TextValue Interleave(Run run, TextValue subject, TextValue replacement, long most)
     {
-        run.ChargeText(text.Length + (((long)text.Length + 1) * replacement.Length));
-        StringBuilder result = new();
-        string[] parts = CodePoints.Split(text);
+        run.ChargeText(subject.Value.Length + (((long)subject.Value.Length + 1) * replacement.Value.Length));
+        TextBuilder result = new();
+        TextSpan[] parts = CodePoints.Spans(subject.Value);
         for (int i = 0; i <= parts.Length; i++)
         {
             if (most < 0 || i < most) result.Append(replacement);
-            if (i < parts.Length) result.Append(parts[i]);
+            if (i < parts.Length) result.Append(subject, parts[i].Start, parts[i].Length);
         }
 
-        return result.ToString();
+        return result.ToText();
     }
 
     /// <summary>Lines without their breaks, of which Python knows more than the line feed.</summary>
-    public static List<string> Lines(Run run, string text, bool keepEnds)
+    public static List<TextSpan> Lines(Run run, string text, bool keepEnds)
     {
-        List<string> lines = [];
+        List<TextSpan> lines = [];
         int start = 0;
         for (int i = 0; i < text.Length; i++)
         {
@@ -157,14 +159,16 @@ internal static class PythonStrings
             int end = i;
             if (text[i] == '\r' && i + 1 < text.Length && text[i + 1] == '\n') i++;
             run.ChargeItems(1);
-            lines.Add(text[start..(keepEnds ? i + 1 : end)]);
+            lines.Add(Between(start, keepEnds ? i + 1 : end));
             start = i + 1;
         }
 
-        if (start < text.Length) lines.Add(text[start..]);
+        if (start < text.Length) lines.Add(Between(start, text.Length));
         run.ChargeText(text.Length);
         return lines;
     }
+
+    private static TextSpan Between(int start, int end) => new(start, end - start);
 
     public static string Upper(string text) => text.ToUpperInvariant();
 

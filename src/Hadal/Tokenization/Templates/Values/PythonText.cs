@@ -7,6 +7,9 @@ namespace Hadal.Tokenization.Templates.Values;
 /// <summary>Values as Python prints them: <c>str</c> for what stands alone, <c>repr</c> for what stands in a list or a mapping.</summary>
 internal static class PythonText
 {
+    /// <summary>As <see cref="Of"/>, with what in it is foreign.</summary>
+    public static TextValue Printed(Run run, Value value) => value as TextValue ?? TextValue.Derived(Of(run, value), value);
+
     public static string Of(Run run, Value value)
     {
         switch (value)

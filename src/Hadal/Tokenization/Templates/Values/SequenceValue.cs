@@ -22,7 +22,12 @@ internal sealed class SequenceValue : Value
         Kind = kind;
         Items = items;
         int deepest = 0;
-        foreach (Value item in items) deepest = Math.Max(deepest, item.Depth);
+        foreach (Value item in items)
+        {
+            deepest = Math.Max(deepest, item.Depth);
+            HasForeign |= item.HasForeign;
+        }
+
         Depth = deepest + 1;
     }
 
@@ -31,6 +36,8 @@ internal sealed class SequenceValue : Value
     public Value[] Items { get; }
 
     public override int Depth { get; }
+
+    public override bool HasForeign { get; }
 
     public override bool IsTruthy => Items.Length > 0;
 

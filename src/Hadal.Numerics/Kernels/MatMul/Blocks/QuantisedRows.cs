@@ -1,0 +1,119 @@
+using System.Runtime.Intrinsics;
+
+namespace Hadal.Numerics;
+
+/// <summary>What 32 activations that were rounded to bytes share.</summary>
+/// <param name="Scale">Factor of the bytes.</param>
+/// <param name="NegativeSum">-Scale times the sum of the bytes, for weights with minima.</param>
+/// <param name="First">Sum of the first 16 bytes.</param>
+/// <param name="Second">Sum of the other 16.</param>
+internal readonly record struct ActivationScale(float Scale, float NegativeSum, int First, int Second);
+
+/// <summary>
+/// Rows of activations, rounded to signed bytes with a scale for each 32 columns: what all products with weights in ggml's blocks multiply.
+/// Scale = max|x| / 127 and q = x · (127 / max|x|), to nearest even. Blocks whose maximum is below 2^-100 are zero; blocks with NaN or
+/// infinity have the scale NaN, which makes every result that they take part in NaN.
+/// </summary>
+internal readonly unsafe struct QuantisedRows(sbyte* bytes, ActivationScale* scales, int columns)
+{
+    /// <summary>Columns that share a scale.</summary>
+    public const int Block = 32;
+
+    // Below it 127 / maximum would leave F32.
+    private const float Smallest = 7.888609e-31f;
+
+    // Adding it leaves a number below 2^22 in the low bits, rounded to nearest even.
+    private const float Rounding = 12_582_912;
+    private const int RoundingBits = 0x4B40_0000;
+
+    /// <summary>Floats of memory that rows take.</summary>
+    public static long Length(long rows, long columns) => rows * columns / sizeof(float) + rows * (columns / Block) * sizeof(ActivationScale) / sizeof(float);
+
+    /// <summary>Bytes, and scales, of rows in memory of <see cref="Length"/> floats, whose start is aligned.</summary>
+    public static QuantisedRows In(float* memory, int rows, int columns) =>
+        new((sbyte*)(memory + (long)rows * (columns / Block) * sizeof(ActivationScale) / sizeof(float)), (ActivationScale*)memory, columns);
+
+    /// <summary>Bytes from one row to the next.</summary>
+    public long Stride => columns;
+
+    /// <summary>Scales from one row to the next.</summary>
+    public long ScaleStride => columns / Block;
+
+    /// <summary>The bytes of a row from a column on.</summary>
+    public sbyte* Bytes(long row, long column) => bytes + row * columns + column;
+
+    /// <summary>The scales of a row from a column on, a multiple of <see cref="Block"/>.</summary>
+    public ActivationScale* Scales(long row, long column) => scales + row * (columns / Block) + column / Block;
+
+    /// <summary>Rounds a row.</summary>
+    public void Set(long row, float* values)
+    {
+        sbyte* to = Bytes(row, 0);
+        ActivationScale* scale = Scales(row, 0);
+        for (int k = 0; k < columns; k += Block, values += Block, to += Block, scale++)
+        {
+            if (Vector128.IsHardwareAccelerated) *scale = Vector(values, to);
+            else *scale = Reference(values, to);
+        }
+    }
+
+    /// <summary>The definition.</summary>
+    public static ActivationScale Reference(float* values, sbyte* bytes)
+    {
+        float largest = 0;
+        bool finite = true;
+        for (int i = 0; i < Block; i++)
+        {
+            finite &= float.IsFinite(values[i]);
+            largest = Math.Max(largest, Math.Abs(values[i]));
+        }
+
+        if (!finite || largest < Smallest)
+        {
+            new Span<sbyte>(bytes, Block).Clear();
+            return new ActivationScale(finite ? 0 : float.NaN, finite ? 0 : float.NaN, 0, 0);
+        }
+
+        float inverse = 127 / largest;
+        int first = 0, second = 0;
+        for (int i = 0; i < Block; i++)
+        {
+            bytes[i] = (sbyte)MathF.Round(values[i] * inverse);
+            if (i < Block / 2) first += bytes[i];
+            else second += bytes[i];
+        }
+
+        return Of(largest, first, second);
+    }
+
+    private static ActivationScale Of(float largest, int first, int second)
+    {
+        float scale = largest / 127;
+        return new ActivationScale(scale, -(scale * (first + second)), first, second);
+    }
+
+    private static ActivationScale Vector(float* values, sbyte* bytes)
+    {
+        // Magnitudes order as their patterns do, and those of infinity and NaN are the largest.
+        Vector128<int> magnitude = Vector128.Create(0x7fff_ffff), largest = Vector128<int>.Zero;
+        for (int i = 0; i < Block; i += 4) largest = Vector128.Max(largest, Vector128.Load((int*)values + i) & magnitude);
+        largest = Vector128.Max(largest, Vector128.Shuffle(largest, Vector128.Create(2, 3, 0, 1)));
+        float maximum = BitConverter.Int32BitsToSingle(Math.Max(largest[0], largest[1]));
+        if (!(maximum >= Smallest && float.IsFinite(maximum))) return Reference(values, bytes);
+
+        Vector128<float> inverse = Vector128.Create(127 / maximum), rounding = Vector128.Create(Rounding);
+        Vector128<int> offset = Vector128.Create(RoundingBits), sums = Vector128<int>.Zero, firstSums = Vector128<int>.Zero;
+        for (int half = 0; half < 2; half++, values += 16, bytes += 16)
+        {
+            Vector128<int> a = (Vector128.Load(values) * inverse + rounding).AsInt32() - offset;
+            Vector128<int> b = (Vector128.Load(values + 4) * inverse + rounding).AsInt32() - offset;
+            Vector128<int> c = (Vector128.Load(values + 8) * inverse + rounding).AsInt32() - offset;
+            Vector128<int> d = (Vector128.Load(values + 12) * inverse + rounding).AsInt32() - offset;
+            firstSums = sums;
+            sums = a + b + (c + d);
+            Vector128.Narrow(Vector128.Narrow(a, b), Vector128.Narrow(c, d)).Store(bytes);
+        }
+
+        return Of(maximum, Vector128.Sum(firstSums), Vector128.Sum(sums));
+    }
+}

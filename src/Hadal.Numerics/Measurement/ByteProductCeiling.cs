@@ -1,0 +1,68 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Hadal.Numerics;
+
+/// <summary>Dot products of bytes that never leave their registers, with the instructions that products of blocks use.</summary>
+internal static class ByteProductCeiling
+{
+    private const int Rounds = 1 << 16;
+
+    // Ten chains hide the latency of two units.
+    private const int Chains = 10;
+
+    // Lane by lane four products and four additions.
+    private const int OperationsPerLane = 8;
+
+    /// <summary>Billions of operations a second on all workers.</summary>
+    public static double Gigaops(WorkerPool pool, TimeSpan duration) => PanelProduct.Best switch
+    {
+        PanelInstructions.Vector128 => Gigaops<ByteLanes128, Vector128<int>, Vector128<float>>(pool, duration),
+        PanelInstructions.Avx2 => Gigaops<ByteLanes256<Avx2Dot>, Vector256<int>, Vector256<float>>(pool, duration),
+        _ => Gigaops<ByteLanes256<VnniDot>, Vector256<int>, Vector256<float>>(pool, duration),
+    };
+
+    private static double Gigaops<TLanes, TInt, TVector>(WorkerPool pool, TimeSpan duration)
+        where TLanes : struct, IByteLanes<TInt, TVector>
+        where TInt : struct
+        where TVector : struct
+    {
+        Job<TLanes, TInt, TVector> job = new(new float[pool.Count]);
+        double seconds = MachineCeilings.BestRound(pool, ref job, duration);
+        return (double)OperationsPerLane * TLanes.Count * Chains * Rounds * pool.Count / seconds / 1e9;
+    }
+
+    private readonly unsafe struct Job<TLanes, TInt, TVector>(float[] sinks) : IParallelJob
+        where TLanes : struct, IByteLanes<TInt, TVector>
+        where TInt : struct
+        where TVector : struct
+    {
+        public void Execute(int part)
+        {
+            TVector sum = TLanes.ToSingle(Run(TLanes.Create(0x01020304), TLanes.Create(0x04030201)));
+            sinks[part] = Unsafe.As<TVector, float>(ref sum);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+        private static TInt Run(TInt w, TInt x)
+        {
+            TInt s0 = w, s1 = w, s2 = w, s3 = w, s4 = w, s5 = w, s6 = w, s7 = w, s8 = w, s9 = w;
+            for (int i = 0; i < Rounds; i++)
+            {
+                s0 = TLanes.Dot(s0, w, x);
+                s1 = TLanes.Dot(s1, w, x);
+                s2 = TLanes.Dot(s2, w, x);
+                s3 = TLanes.Dot(s3, w, x);
+                s4 = TLanes.Dot(s4, w, x);
+                s5 = TLanes.Dot(s5, w, x);
+                s6 = TLanes.Dot(s6, w, x);
+                s7 = TLanes.Dot(s7, w, x);
+                s8 = TLanes.Dot(s8, w, x);
+                s9 = TLanes.Dot(s9, w, x);
+            }
+
+            return TLanes.Or(
+                TLanes.Or(TLanes.Or(s0, s1), TLanes.Or(s2, s3)), TLanes.Or(TLanes.Or(TLanes.Or(s4, s5), TLanes.Or(s6, s7)), TLanes.Or(s8, s9)));
+        }
+    }
+}

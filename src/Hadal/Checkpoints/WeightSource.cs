@@ -1,0 +1,77 @@
+using Hadal.Checkpoints.Gguf;
+using Hadal.Models;
+using Hadal.Numerics;
+
+namespace Hadal.Checkpoints;
+
+/// <summary>Tensors of one type in a checkpoint.</summary>
+/// <param name="Type">The type's name in the checkpoint's format.</param>
+/// <param name="Tensors">Number of tensors.</param>
+/// <param name="Elements">Elements of them all.</param>
+/// <param name="Bytes">Bytes of them all.</param>
+public sealed record StoredTensors(string Type, int Tensors, long Elements, long Bytes);
+
+/// <summary>
+/// The weights of a model where they lie: in a folder, in a GGUF file or in memory. A source is checked against its configuration as a
+/// whole before anything is read from it, and then gives the rows of each parameter, so that a model can be read, converted and
+/// quantised without being in memory as a whole.
+/// </summary>
+internal abstract class WeightSource : IDisposable
+{
+    /// <summary>Starts with a description.</summary>
+    protected WeightSource(string path, Transformer model)
+    {
+        Path = path;
+        Model = model;
+    }
+
+    /// <summary>The folder or file, for messages.</summary>
+    public string Path { get; }
+
+    /// <summary>The model; its parameters need not have memory.</summary>
+    public Transformer Model { get; }
+
+    /// <summary>What the checkpoint is made of, the most bytes first.</summary>
+    public abstract IReadOnlyList<StoredTensors> Stored { get; }
+
+    /// <summary>Opens a folder in Hugging Face layout or a .gguf file and checks every tensor's name, shape and type.</summary>
+    /// <exception cref="ConfigurationException">The configuration is missing or can't be used.</exception>
+    /// <exception cref="CheckpointException">The weights are missing or can't be used.</exception>
+    public static WeightSource Open(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return GgufFile.IsGguf(path) ? GgufWeights.Open(path) : FolderWeights.Open(path);
+    }
+
+    /// <summary>How all parts of a parameter are stored; null if in several types, or in one that is only converted from.</summary>
+    public abstract ElementType? TypeOf(Parameter parameter);
+
+    /// <summary>Rows of a parameter as F32.</summary>
+    /// <param name="parameter">A parameter of <see cref="Model"/>.</param>
+    /// <param name="first">First row, all dimensions but the last counted as one.</param>
+    /// <param name="count">Number of rows.</param>
+    /// <param name="destination">[count, columns].</param>
+    public abstract void ReadRows(Parameter parameter, int first, int count, Span<float> destination);
+
+    /// <summary>Rows of a parameter in a type, as files have it; false if they are not stored in it or not as rows.</summary>
+    /// <param name="parameter">A parameter of <see cref="Model"/>.</param>
+    /// <param name="type">The type.</param>
+    /// <param name="first">First row.</param>
+    /// <param name="count">Number of rows.</param>
+    /// <param name="destination">Takes the bytes of the rows.</param>
+    public abstract bool TryReadStored(Parameter parameter, ElementType type, int first, int count, Span<byte> destination);
+
+    /// <summary>Bytes of a row in a type, as files have it.</summary>
+    public static int RowBytes(ElementType type, int columns) =>
+        checked((int)(type.IsBlocked() ? BlockQuantisation.ByteLength(type, columns) : (long)columns * type.SizeInBytes()));
+
+    /// <summary>Checks that tensors which only repeat others are equal to them.</summary>
+    /// <exception cref="CheckpointException">One differs.</exception>
+    public abstract void CheckCopies();
+
+    /// <summary>How many rows to read at a time, so that memory is bounded whatever the parameter's size.</summary>
+    public static int RowsAtATime(Parameter parameter) => Math.Clamp((1 << 20) / parameter.Shape.Last, 1, parameter.Shape.Rows);
+
+    /// <inheritdoc/>
+    public abstract void Dispose();
+}

@@ -1,0 +1,17 @@
+namespace Hadal.Inference;
+
+/// <summary>A prompt has more tokens than the context takes.</summary>
+/// <param name="what">What is too long, as in "the conversation".</param>
+/// <param name="tokens">Tokens that it has.</param>
+/// <param name="most">Tokens that it may have.</param>
+/// <param name="room">Whose bound that is.</param>
+/// <param name="paramName">The argument that it came by.</param>
+public sealed class ContextLengthException(string what, int tokens, int most, string room, string paramName)
+    : ArgumentException($"{what} has {tokens} tokens, expected 1 to {most} for {room}", paramName)
+{
+    /// <summary>Tokens that there are.</summary>
+    public int Tokens => tokens;
+
+    /// <summary>Tokens that there may be.</summary>
+    public int Most => most;
+}

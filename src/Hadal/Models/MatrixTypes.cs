@@ -1,0 +1,45 @@
+using Hadal.Numerics;
+
+namespace Hadal.Models;
+
+/// <summary>Which arrays of a model are held in the type that is asked for, and what becomes of the others: the only place that knows.</summary>
+public static class MatrixTypes
+{
+    /// <summary>The types in which matrices can be held.</summary>
+    public static IReadOnlyList<ElementType> All { get; } =
+    [
+        ElementType.F32, ElementType.BF16, ElementType.F8Scaled, ElementType.Q8_0, ElementType.Q6_K, ElementType.Q4_K, ElementType.Q4_0,
+    ];
+
+    /// <summary>
+    /// The type for a parameter of a model whose matrices are to be held in <paramref name="wanted"/>. Norms, biases and routers are F32
+    /// (DeepSeek-V3, 2412.19437, section 3.3.1). Of types in blocks: kv_b_proj stays BF16, because absorbed attention multiplies it from
+    /// the other side; so do stacked experts of rows that make no whole panels, and rows that make no whole blocks, where Q4_K and Q6_K
+    /// try Q8_0 first. F8Scaled takes projections and experts only, as DeepSeek-V3 is released.
+    /// </summary>
+    /// <param name="parameter">The parameter.</param>
+    /// <param name="wanted">One of <see cref="All"/>.</param>
+    /// <exception cref="ArgumentException">Matrices can't be held in that type.</exception>
+    public static ElementType For(Parameter parameter, ElementType wanted)
+    {
+        ArgumentNullException.ThrowIfNull(parameter);
+        Require(wanted);
+        if (!parameter.IsNarrowable) return ElementType.F32;
+        if (!wanted.IsBlocked()) return wanted;
+        if (parameter.Name.EndsWith(".kv_b_proj.weight", StringComparison.Ordinal)) return ElementType.BF16;
+        if (wanted == ElementType.F8Scaled && !IsReleasedInF8(parameter)) return ElementType.BF16;
+        if (parameter.Kind == ParameterKind.Experts && parameter.Shape[1] % WeightPanels.Rows != 0) return ElementType.BF16;
+        ElementType held = wanted is ElementType.Q4_K or ElementType.Q6_K && parameter.Shape.Last % wanted.BlockElements() != 0 ? ElementType.Q8_0 : wanted;
+        return parameter.Shape.Last % held.BlockElements() == 0 ? held : ElementType.BF16;
+    }
+
+    // All projections but the one that merges the two inputs of a prediction module, and no embedding.
+    private static bool IsReleasedInF8(Parameter parameter) =>
+        parameter.Kind is ParameterKind.Projection or ParameterKind.Experts && !parameter.Name.EndsWith(".eh_proj.weight", StringComparison.Ordinal);
+
+    /// <exception cref="ArgumentException">Matrices can't be held in that type.</exception>
+    internal static void Require(ElementType type)
+    {
+        if (!All.Contains(type)) throw new ArgumentException($"matrices are held as {string.Join(", ", All)}, not as {type}", nameof(type));
+    }
+}
