@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using Hadal.Checkpoints;
 using Hadal.Inference;
 using Hadal.Models;
 using Hadal.Numerics;
@@ -13,38 +12,50 @@ namespace Hadal.Cli.Commands;
 /// <summary>`hadal eval`: how good a model is at a task.</summary>
 internal static class EvalCommand
 {
+    private const string Perplexity = "perplexity";
     private const int DefaultWindow = 1024;
     private static readonly TimeSpan s_reportEvery = TimeSpan.FromSeconds(2);
 
     public static Command Create()
     {
-        Argument<string> model = new("model") { Description = "Folder of the model." };
-        Option<string> task = new("--task") { Description = "What to measure: perplexity.", Required = true };
-        task.AcceptOnlyFromAmong("perplexity");
-        Option<string> file = new("--file") { Description = "Text to predict.", Required = true };
+        Argument<string> model = LoadedModel.PathArgument();
+        Option<ElementType?> type = LoadedModel.TypeOption();
+        Option<string> task = new("--task") { Description = $"What to measure: perplexity of a text, or problems solved: {string.Join(", ", TaskEvaluation.Tasks)}.", Required = true };
+        task.AcceptOnlyFromAmong([Perplexity, .. TaskEvaluation.Tasks]);
+        Option<string?> file = new("--file") { Description = "Text to predict, for perplexity." };
         Option<int?> window = new("--window") { Description = $"Tokens of a window; by default {DefaultWindow}, or the model's context if that is shorter." };
         window.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int?>() < 2) result.AddError("--window takes a number from 2 on.");
         });
         Option<bool> json = JsonOutput.Option();
-        Command command = new("eval", "Measure how good a model is at a task.") { model, task, file, window, json };
-        command.SetAction((parsed, cancellation) => Task.FromResult(Run(
-            parsed.GetRequiredValue(model), parsed.GetRequiredValue(file), parsed.GetValue(window), parsed.GetValue(json), cancellation)));
+        TaskEvaluation tasks = new();
+        Command command = new("eval", "Measure how good a model is at a task.") { model, task, file, window, type, json };
+        tasks.AddTo(command);
+        command.Validators.Add(result =>
+        {
+            if ((result.GetValue(task) == Perplexity) != (result.GetValue(file) is not null)) result.AddError("eval takes --file with --task perplexity, and only there.");
+        });
+        command.SetAction((parsed, cancellation) =>
+        {
+            using LoadedModel loaded = new(parsed.GetRequiredValue(model), parsed.GetValue(type));
+            return Task.FromResult(parsed.GetRequiredValue(task) is var name && name == Perplexity
+                ? Run(loaded, parsed.GetRequiredValue(file)!, parsed.GetValue(window), parsed.GetValue(json), cancellation)
+                : tasks.Run(parsed, loaded, name, parsed.GetValue(json), cancellation));
+        });
         return command;
     }
 
-    private static int Run(string folder, string file, int? window, bool json, CancellationToken cancellation)
+    private static int Run(LoadedModel loaded, string file, int? window, bool json, CancellationToken cancellation)
     {
         byte[] text = File.ReadAllBytes(file);
-        Tokenizer tokenizer = Tokenizer.Load(folder);
-        int[] ids = tokenizer.Encode(Encoding.UTF8.GetString(text), addSpecial: true);
-        using Transformer model = ModelReader.Read(folder, progress: new ReadingProgress().Report);
+        Transformer model = loaded.Model;
+        int[] ids = loaded.Tokenizer.Encode(Encoding.UTF8.GetString(text), addSpecial: true);
         int context = model.Config.MaxPositionEmbeddings, size = window ?? Math.Min(DefaultWindow, context);
         if (ids.Length < 2) throw new TokenizerException(file, $"it is {ids.Length} tokens long, expected two or more");
         if (ids.Max() >= model.Config.VocabSize)
         {
-            throw new TokenizerException(folder, $"its tokenizer made id {ids.Max()}, expected ids below the model's vocab_size, {model.Config.VocabSize}");
+            throw new TokenizerException(loaded.Path, $"its tokenizer made id {ids.Max()}, expected ids below the model's vocab_size, {model.Config.VocabSize}");
         }
 
         if (size > context) throw new TokenizerException("--window", $"it is {size}, expected at most the model's context, {context}");

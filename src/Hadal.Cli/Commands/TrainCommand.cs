@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Hadal.Cli.Training;
+using Hadal.Reinforcement;
 using Hadal.Training;
 
 namespace Hadal.Cli.Commands;
@@ -17,7 +18,7 @@ internal static class TrainCommand
         Option<bool> plain = new("--plain") { Description = "Print lines even where there is a terminal." };
         Option<bool> schema = new("--schema") { Description = "Print the JSON schema of recipes and do nothing else." };
         Option<bool> json = JsonOutput.Option();
-        Command command = new("train", "Train a model by a recipe: pretraining, or fine-tuning on conversations.") { recipe, resume, set, data, output, plain, schema, json };
+        Command command = new("train", "Train a model by a recipe: pretraining, fine-tuning on conversations, or reinforcement learning from verified answers.") { recipe, resume, set, data, output, plain, schema, json };
         command.Validators.Add(result =>
         {
             if (result.GetResult(recipe) is null or { Tokens.Count: 0 } && result.GetResult(schema) is null) result.AddError("Required argument missing for command: 'train'.");
@@ -30,9 +31,18 @@ internal static class TrainCommand
                 return Task.FromResult(CommandLine.Ok);
             }
 
-            TrainingRecipe read = RecipeReader.Read<TrainingRecipe>(parsed.GetRequiredValue(recipe)!, parsed.GetValue(set) ?? []);
+            string path = parsed.GetRequiredValue(recipe)!;
+            string[] settings = parsed.GetValue(set) ?? [];
+            if (RecipeReader.Stage(path) is not null)
+            {
+                GroupPolicyRecipe reinforcement = RecipeReader.Read<GroupPolicyRecipe>(path, settings);
+                if (parsed.GetValue(output) is { } target) reinforcement = reinforcement with { Output = target };
+                return Task.FromResult(Reinforce(reinforcement, parsed.GetValue(resume), parsed.GetValue(plain), parsed.GetValue(json), cancellation));
+            }
+
+            TrainingRecipe read = RecipeReader.Read<TrainingRecipe>(path, settings);
             if (parsed.GetValue(output) is { } folder) read = read with { Output = folder };
-            if (parsed.GetValue(data) is { } path) read = read with { Data = read.Data with { Sources = [read.Data.Sources[0] with { Path = path }, .. read.Data.Sources.Skip(1)] } };
+            if (parsed.GetValue(data) is { } source) read = read with { Data = read.Data with { Sources = [read.Data.Sources[0] with { Path = source }, .. read.Data.Sources.Skip(1)] } };
             return Task.FromResult(Run(read, parsed.GetValue(resume), parsed.GetValue(plain), parsed.GetValue(json), cancellation));
         });
         return command;
@@ -42,7 +52,18 @@ internal static class TrainCommand
     {
         using ITrainingObserver view = TrainingView.Create(plain);
         using LanguageModelTraining training = LanguageModelTraining.Open(recipe, view, resume, cancellation);
-        TrainingEnd end = training.Run(cancellation);
+        return Report(training.Run(cancellation), json);
+    }
+
+    private static int Reinforce(GroupPolicyRecipe recipe, bool resume, bool plain, bool json, CancellationToken cancellation)
+    {
+        using ITrainingObserver view = TrainingView.Create(plain);
+        using GroupPolicyTraining training = GroupPolicyTraining.Open(recipe, view, resume);
+        return Report(training.Run(cancellation), json);
+    }
+
+    private static int Report(TrainingEnd end, bool json)
+    {
         if (json) JsonOutput.Write(new { Outcome = end.Outcome.ToString(), end.Steps, end.Tokens, Seconds = end.Elapsed.TotalSeconds, end.Folder });
         return end.Outcome == TrainingOutcome.Completed ? CommandLine.Ok : CommandLine.Failed;
     }

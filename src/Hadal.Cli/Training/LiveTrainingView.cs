@@ -37,6 +37,16 @@ internal sealed class LiveTrainingView(IAnsiConsole console, TimeProvider time) 
         }
     }
 
+    public void Stepped(PolicyStepMetrics step)
+    {
+        lock (_lock) _state.Policy = step;
+    }
+
+    public void Evaluated(PolicyEvaluationMetrics evaluation)
+    {
+        lock (_lock) _state.Add(evaluation);
+    }
+
     public void Evaluated(EvaluationMetrics evaluation)
     {
         lock (_lock) _state.Add(evaluation);

@@ -28,6 +28,14 @@ internal sealed class PlainTrainingView(TextWriter output, TimeProvider time) : 
         Line(string.Concat(Fields(step).Select(field => $"{field.Key}={field.Value}".PadRight(field.Key.Length + 2 + field.Width))).TrimEnd());
     }
 
+    public void Stepped(PolicyStepMetrics step) => Line(string.Create(
+        CultureInfo.InvariantCulture,
+        $"step={step.Step}/{step.TotalSteps} reward={step.Reward:F3} accuracy={step.Accuracy:P1} format={step.Format:P1} signal={step.GroupsWithSignal:P0} length={step.ResponseTokens:F0} entropy={step.Entropy:F3} kl={step.Divergence:F4} clipped={step.Clipped:P1} norm={Quantity.Number(step.GradientNorm, 3)} tok/s={Quantity.Count(step.RolloutTokensPerSecond)} rollout={step.RolloutSeconds:F1}s update={step.UpdateSeconds:F1}s"));
+
+    public void Evaluated(PolicyEvaluationMetrics evaluation) => Line(string.Create(
+        CultureInfo.InvariantCulture,
+        $"evaluation step={evaluation.Step} solved={evaluation.Accuracy:P1} of {evaluation.Problems} held-out problems, length={evaluation.ResponseTokens:F0}"));
+
     public void Evaluated(EvaluationMetrics evaluation)
     {
         string bytes = evaluation.NatsPerByte is { } perByte ? $" nats/byte={Fixed(perByte)}" : "";

@@ -31,9 +31,18 @@ internal static class TrainingScreen
 
         if (state.Step is { } step)
         {
-            rows.Add(Progress(step, state.Left, width, unicode));
-            rows.Add(Figures(state, step, width));
+            rows.Add(Progress(step.Step, step.TotalSteps, state.Left, width, unicode));
+            rows.Add(Grid(Figures(state, step), width));
             rows.Add(Line(width, ("loss ", s_dim), (Sparkline.Of(state.Losses, width - 5, unicode), s_accent)));
+        }
+
+        if (state.Policy is { } policy)
+        {
+            rows.Add(Progress(policy.Step, policy.TotalSteps, state.Left, width, unicode));
+            rows.Add(Grid(Figures(state, policy), width));
+            rows.Add(Line(width, ("best ", s_dim), (PlainText.OneLine(policy.Best), Style.Plain)));
+            rows.Add(Line(width, ("worst ", s_dim), (PlainText.OneLine(policy.Worst), Style.Plain)));
+            rows.Add(Line(width, (policy.Diagnosis, s_warning)));
         }
 
         if (state.Sample is { } sample) rows.Add(Sample(sample, width));
@@ -41,17 +50,16 @@ internal static class TrainingScreen
         return new Rows(rows);
     }
 
-    private static Paragraph Progress(StepMetrics step, TimeSpan? left, int width, bool unicode)
+    private static Paragraph Progress(int step, int totalSteps, TimeSpan? left, int width, bool unicode)
     {
-        double share = Math.Clamp((double)step.Step / Math.Max(step.TotalSteps, 1), 0, 1);
-        string text = $" {100 * share:F0} %  step {step.Step:N0} of {step.TotalSteps:N0}" + (left is { } time ? $"  {Quantity.Duration(time)} left" : "");
+        double share = Math.Clamp((double)step / Math.Max(totalSteps, 1), 0, 1);
+        string text = $" {100 * share:F0} %  step {step:N0} of {totalSteps:N0}" + (left is { } time ? $"  {Quantity.Duration(time)} left" : "");
         int bar = Math.Clamp(width - text.Length, 0, 40), done = (int)(bar * share);
         return Line(width, (new string(unicode ? '━' : '#', done), s_accent), (new string(unicode ? '─' : '-', bar - done), s_dim), (text, Style.Plain));
     }
 
-    private static Grid Figures(ViewState state, StepMetrics step, int width)
+    private static Grid Grid(IEnumerable<(string Name, string Value, Style Style)> figures, int width)
     {
-        (string Name, string Value, Style Style)[] figures = [.. All(state, step)];
         int pairs = width >= TwoPairs ? 2 : 1;
         Grid grid = new();
         for (int p = 0; p < pairs; p++)
@@ -69,7 +77,23 @@ internal static class TrainingScreen
         return grid;
     }
 
-    private static IEnumerable<(string Name, string Value, Style Style)> All(ViewState state, StepMetrics step)
+    private static IEnumerable<(string Name, string Value, Style Style)> Figures(ViewState state, PolicyStepMetrics step)
+    {
+        yield return ("reward", Quantity.Number(step.Reward, 4), s_bold);
+        yield return ("held out", state.PolicyEvaluation is { } evaluation ? $"{Quantity.Percent(evaluation.Accuracy)} solved at step {evaluation.Step:N0}" : "-", s_bold);
+        yield return ("right answers", Quantity.Percent(step.Accuracy), Style.Plain);
+        yield return ("right form", Quantity.Percent(step.Format), Style.Plain);
+        yield return ("groups with signal", Quantity.Percent(step.GroupsWithSignal), step.GroupsWithSignal < 0.1 ? s_warning : Style.Plain);
+        yield return ("response tokens", Quantity.Number(step.ResponseTokens, 4), Style.Plain);
+        yield return ("cut off", Quantity.Percent(step.Truncated), step.Truncated > 0.5 ? s_warning : Style.Plain);
+        yield return ("entropy", Quantity.Number(step.Entropy, 3), Style.Plain);
+        yield return ("KL to the start", Quantity.Number(step.Divergence, 3), Style.Plain);
+        yield return ("clipped", Quantity.Percent(step.Clipped), Style.Plain);
+        yield return ("gradient norm", Quantity.Number(step.GradientNorm, 3), Style.Plain);
+        yield return ("rollout tokens/s", Quantity.Count(step.RolloutTokensPerSecond), Style.Plain);
+    }
+
+    private static IEnumerable<(string Name, string Value, Style Style)> Figures(ViewState state, StepMetrics step)
     {
         yield return ("loss", Quantity.Number(step.Loss, 5), double.IsFinite(step.Loss) ? s_bold : s_warning);
         yield return ("evaluation", state.Evaluation is { } evaluation ? $"{Quantity.Number(evaluation.Loss, 5)} at step {evaluation.Step:N0}" : "-", s_bold);

@@ -15,6 +15,10 @@ internal sealed class ViewState
 
     public StepMetrics? Step { get; set; }
 
+    public PolicyStepMetrics? Policy { get; set; }
+
+    public PolicyEvaluationMetrics? PolicyEvaluation { get; private set; }
+
     public TimeSpan? Left { get; set; }
 
     public EvaluationMetrics? Evaluation { get; private set; }
@@ -47,6 +51,8 @@ internal sealed class ViewState
         Evaluation = evaluation;
         if (Best is null || evaluation.Loss < Best.Loss || double.IsNaN(Best.Loss)) Best = evaluation;
     }
+
+    public void Add(PolicyEvaluationMetrics evaluation) => PolicyEvaluation = evaluation;
 
     public void Add(string message)
     {

@@ -22,4 +22,13 @@ public record LossAndGradient(double Value, ReadOnlyMemory<float> Gradient)
 /// <param name="ClippedHigh">Share of tokens that were held at the upper clip: advantage above zero, ratio above the range.</param>
 /// <param name="Divergence">Mean over tokens of the estimated KL divergence from the reference; 0 without one.</param>
 public sealed record PolicyLoss(double Value, ReadOnlyMemory<float> Gradient, double ClippedLow, double ClippedHigh, double Divergence)
-    : LossAndGradient(Value, Gradient);
+    : LossAndGradient(Value, Gradient)
+{
+    /// <summary>The loss and its gradient times a factor; what there is to watch stays.</summary>
+    internal PolicyLoss Times(double factor)
+    {
+        float[] gradient = Gradient.ToArray();
+        for (int i = 0; i < gradient.Length; i++) gradient[i] = (float)(gradient[i] * factor);
+        return this with { Value = Value * factor, Gradient = gradient };
+    }
+}

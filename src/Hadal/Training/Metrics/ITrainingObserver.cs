@@ -12,6 +12,12 @@ public interface ITrainingObserver : IDisposable
     /// <summary>An update has been made.</summary>
     void Stepped(StepMetrics step);
 
+    /// <summary>A step of reinforcement learning has been made.</summary>
+    void Stepped(PolicyStepMetrics step);
+
+    /// <summary>The policy has been measured on held-out problems.</summary>
+    void Evaluated(PolicyEvaluationMetrics evaluation);
+
     /// <summary>The model has been measured.</summary>
     void Evaluated(EvaluationMetrics evaluation);
 

@@ -19,6 +19,16 @@ public sealed class SilentObserver : ITrainingObserver
     }
 
     /// <inheritdoc/>
+    public void Stepped(PolicyStepMetrics step)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Evaluated(PolicyEvaluationMetrics evaluation)
+    {
+    }
+
+    /// <inheritdoc/>
     public void Sampled(SampleText sample)
     {
     }

@@ -10,6 +10,8 @@ namespace Hadal.Training;
 [JsonDerivedType(typeof(StepMetrics), "step")]
 [JsonDerivedType(typeof(EvaluationMetrics), "evaluation")]
 [JsonDerivedType(typeof(SampleText), "sample")]
+[JsonDerivedType(typeof(PolicyStepMetrics), "policyStep")]
+[JsonDerivedType(typeof(PolicyEvaluationMetrics), "policyEvaluation")]
 public abstract record TrainingEvent
 {
     /// <summary>Updates made so far: 1 after the first.</summary>

@@ -199,6 +199,14 @@ public sealed class LanguageModelTrainingTests
             if (metrics.Step == step) cancellation.Cancel();
         }
 
+        public void Stepped(PolicyStepMetrics metrics)
+        {
+        }
+
+        public void Evaluated(PolicyEvaluationMetrics evaluation)
+        {
+        }
+
         public void Evaluated(EvaluationMetrics evaluation)
         {
         }

@@ -1,0 +1,117 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Hadal.Checkpoints;
+using Hadal.Numerics;
+using Hadal.Reinforcement;
+using Hadal.Reinforcement.Evaluation;
+using Hadal.Reinforcement.Rewards;
+using Hadal.Reinforcement.Rollouts;
+using Hadal.Reinforcement.Tasks;
+using Hadal.Reinforcement.Tasks.Countdown;
+
+namespace Hadal.Cli.Commands;
+
+/// <summary>`hadal eval` on a task with checkable answers: how many problems a model solves, alone and by vote.</summary>
+internal sealed class TaskEvaluation
+{
+    /// <summary>Names of the tasks that come with Hadal.</summary>
+    public static readonly string[] Tasks = ["countdown", "arithmetic", "chain", "sudoku", "choice", "file"];
+
+    private const ulong HeldOutSeed = 0x6865_6c64;
+
+    private readonly Option<string?> _problems = new("--problems") { Description = "JSONL of problems: numbers and target for countdown, prompt and answer for file; by default held-out problems are made." };
+    private readonly Option<int> _count = new("--count") { Description = "Problems to make.", DefaultValueFactory = _ => 128 };
+    private readonly Option<int?> _size = new("--size") { Description = "How hard they are: countdown's numbers, arithmetic's operands, a chain's steps, a sudoku's empty cells." };
+    private readonly Option<bool> _terse = new("--terse") { Description = "Ask countdown in symbols." };
+    private readonly Option<PromptStyle?> _style = new("--prompt") { Description = "plain, r1Zero or chat; by default chat where the model has a template, else plain." };
+    private readonly Option<int> _samples = new("--samples") { Description = "Answers to each problem.", DefaultValueFactory = _ => 1 };
+    private readonly Option<float?> _temperature = new("--temperature") { Description = "Sampling temperature; by default 0 for one answer and 1 for several." };
+    private readonly Option<int> _maxTokens = new("--max-tokens") { Description = "Most tokens of an answer.", DefaultValueFactory = _ => 512 };
+    private readonly Option<long> _seed = new("--seed") { Description = "The same seed draws the same answers." };
+    private readonly Option<string?> _transcripts = new("--transcripts") { Description = "Where every answer goes, one JSON object a line." };
+
+    public void AddTo(Command command)
+    {
+        foreach (Option option in (Option[])[_problems, _count, _size, _terse, _style, _samples, _temperature, _maxTokens, _seed, _transcripts]) command.Add(option);
+        Require(_count, 1);
+        Require(_samples, 1);
+        Require(_maxTokens, 1);
+    }
+
+    public int Run(ParseResult parsed, LoadedModel loaded, string name, bool json, CancellationToken cancellation)
+    {
+        TaskOptions options = new() { Name = name, Size = parsed.GetValue(_size), Terse = parsed.GetValue(_terse), Path = parsed.GetValue(_problems) };
+        VerifiableTask task = options.Create();
+        IReadOnlyList<Problem> problems = Problems(parsed, task);
+        using WorkerPool workers = new();
+        PromptStyle style = parsed.GetValue(_style) ?? (loaded.Tokenizer.ChatTemplate is null ? PromptStyle.Plain : PromptStyle.Chat);
+        PromptWriter prompts = new(style, loaded.Tokenizer);
+        RewardFunction rewards = new() { ThinkOpened = prompts.OpensThinking };
+        int samples = parsed.GetValue(_samples);
+        Stopwatch watch = Stopwatch.StartNew();
+        IReadOnlyList<Rollout> rollouts = new RolloutSampler(loaded.Model, loaded.Tokenizer, workers, prompts).Sample(
+            task, rewards, problems, samples, parsed.GetValue(_maxTokens), parsed.GetValue(_temperature) ?? (samples == 1 ? 0 : 1), parsed.GetValue(_seed), cancellation);
+        double seconds = watch.Elapsed.TotalSeconds;
+        if (parsed.GetValue(_transcripts) is { } path) WriteTranscripts(path, rollouts, samples);
+        TaskScore score = TaskScore.Of(task, rollouts, samples);
+        double rate = rollouts.Sum(r => (long)r.Response.Length) / seconds;
+        if (json) JsonOutput.Write(new { Task = name, score.Problems, score.Samples, score.Accuracy, score.PassAtK, score.ConsensusAtK, score.Format, score.ResponseTokens, TokensPerSecond = rate, Seconds = seconds });
+        else Print(score, name, rate);
+        return CommandLine.Ok;
+    }
+
+    private IReadOnlyList<Problem> Problems(ParseResult parsed, VerifiableTask task)
+    {
+        if (parsed.GetValue(_problems) is not { } path) return task.GenerateDistinct(ProblemSplit.HeldOut, HeldOutSeed, parsed.GetValue(_count));
+        return task switch
+        {
+            CountdownTask countdown => countdown.ReadProblems(path),
+            ProblemListTask => ProblemFile.ReadPromptsAndAnswers(path),
+            _ => throw new ProblemFileException(path, $"problems of {task.Name} are made, not read; expected no --problems, or the task countdown or file"),
+        };
+    }
+
+    private static void Print(TaskScore score, string name, double rate)
+    {
+        Line($"{name}: {score.Accuracy:P1} of the answers to {score.Problems:N0} problems are right, {score.Format:P1} of the responses have the form, {score.ResponseTokens:F0} tokens each, {rate:N0} tokens/s");
+        if (score.Samples == 1) return;
+        foreach ((int k, double pass) in score.PassAtK) Line($"k = {k,-4} one of k right {pass,7:P1}   vote of k right {score.ConsensusAtK[k],7:P1}");
+    }
+
+    private static void WriteTranscripts(string path, IReadOnlyList<Rollout> rollouts, int samples)
+    {
+        using AtomicFile file = new(path);
+        for (int i = 0; i < rollouts.Count; i++)
+        {
+            Rollout rollout = rollouts[i];
+            CountdownProblem? countdown = rollout.Problem as CountdownProblem;
+            file.Stream.Write(JsonSerializer.SerializeToUtf8Bytes(
+                new
+                {
+                    rollout.Problem.Prompt,
+                    countdown?.Numbers,
+                    countdown?.Target,
+                    Expected = countdown is null ? rollout.Problem.Answer : null,
+                    Sample = i % samples,
+                    Response = rollout.Text,
+                    Answer = ResponseFormat.Answer(rollout.Text),
+                    Correct = rollout.Reward.Accuracy == 1,
+                    Tokens = rollout.Response.Length,
+                    rollout.Truncated,
+                },
+                JsonOutput.Options));
+            file.Stream.WriteByte((byte)'\n');
+        }
+
+        file.Commit();
+    }
+
+    private static void Require(Option<int> option, int least) => option.Validators.Add(result =>
+    {
+        if (result.GetValueOrDefault<int>() < least) result.AddError($"{option.Name} takes a number from {least} on.");
+    });
+
+    private static void Line(FormattableString line) => Console.Out.WriteLine(line.ToString(CultureInfo.InvariantCulture));
+}

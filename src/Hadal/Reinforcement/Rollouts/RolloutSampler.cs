@@ -1,0 +1,69 @@
+using Hadal.Inference;
+using Hadal.Models;
+using Hadal.Numerics;
+using Hadal.Reinforcement.Rewards;
+using Hadal.Reinforcement.Tasks;
+using Hadal.Tokenization;
+
+namespace Hadal.Reinforcement.Rollouts;
+
+/// <summary>
+/// Lets a policy answer problems, several times each, with the very weights that are being trained, and scores the answers. Tokens are
+/// drawn at a temperature and otherwise from the whole distribution, so that what was sampled is what the losses are about.
+/// </summary>
+/// <param name="model">The policy.</param>
+/// <param name="tokenizer">Its tokenizer.</param>
+/// <param name="workers">Threads to use.</param>
+/// <param name="prompts">How questions become prompts.</param>
+public sealed class RolloutSampler(Transformer model, Tokenizer tokenizer, WorkerPool workers, PromptWriter prompts)
+{
+    /// <summary>Sequences decoded side by side.</summary>
+    public int AtOnce { get; init; } = 64;
+
+    /// <summary>What products do to their factors; as in training.</summary>
+    public ProductPrecision Precision { get; init; } = ProductPrecision.F32;
+
+    /// <summary>Samples a group of responses to each problem.</summary>
+    /// <param name="task">Checks answers.</param>
+    /// <param name="rewards">What they earn.</param>
+    /// <param name="problems">The problems.</param>
+    /// <param name="groupSize">Responses to each.</param>
+    /// <param name="maxTokens">Most tokens of a response, its end included.</param>
+    /// <param name="temperature">Sampling temperature; 0 takes the best token.</param>
+    /// <param name="seed">The same seed samples the same responses.</param>
+    /// <param name="cancellation">Checked before every token.</param>
+    /// <returns>[problems * groupSize], groups one after the other.</returns>
+    /// <exception cref="ArgumentException">A prompt leaves no room for a response in the model's context.</exception>
+    public IReadOnlyList<Rollout> Sample(
+        VerifiableTask task, RewardFunction rewards, IReadOnlyList<Problem> problems, int groupSize, int maxTokens, float temperature, long seed,
+        CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(problems);
+        ArgumentNullException.ThrowIfNull(rewards);
+        int[][] tokens = [.. problems.Select(problem => prompts.Tokens(problem.Prompt))];
+        GenerationRequest[] requests =
+        [
+            .. tokens.Select((prompt, p) => new GenerationRequest(
+                prompt, maxTokens, new SamplingOptions { Temperature = temperature, Seed = unchecked(seed * 1_000_003 + (long)p * Scheduler.MaxSamples) }) { Samples = groupSize }),
+        ];
+        List<int>[] drawn = [.. Enumerable.Range(0, problems.Count * groupSize).Select(_ => new List<int>())];
+        bool[] truncated = new bool[drawn.Length];
+        new TextGenerator(model, workers) { Precision = Precision }.RunSamples(requests, (request, e) =>
+        {
+            int rollout = request * groupSize + e.Sample;
+            if ((e.Token?.Token ?? e.EndToken) is { } token) drawn[rollout].Add(token);
+            truncated[rollout] = e.Finish == FinishReason.Length;
+        }, AtOnce, cancellation);
+
+        Rollout[] rollouts = new Rollout[drawn.Length];
+        for (int i = 0; i < rollouts.Length; i++)
+        {
+            Problem problem = problems[i / groupSize];
+            int[] response = [.. drawn[i]];
+            string text = tokenizer.Decode(response, skipSpecial: true);
+            rollouts[i] = new Rollout(problem, tokens[i / groupSize], response, text, truncated[i], rewards.Score(task, problem, text, response.Length));
+        }
+
+        return rollouts;
+    }
+}
