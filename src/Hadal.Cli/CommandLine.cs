@@ -33,6 +33,7 @@ internal static class CommandLine
             CompareCommand.Create(),
             ConvertCommand.Create(),
             QuantizeCommand.Create(),
+            ServeCommand.Create(),
         };
         if (args.Length == 0)
         {
