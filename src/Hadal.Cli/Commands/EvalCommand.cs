@@ -35,6 +35,7 @@ internal static class EvalCommand
         command.Validators.Add(result =>
         {
             if ((result.GetValue(task) == Perplexity) != (result.GetValue(file) is not null)) result.AddError("eval takes --file with --task perplexity, and only there.");
+            else if (result.GetValue(task) == TaskEvaluation.ListTask && !tasks.HasProblems(result)) result.AddError("--task file takes its problems from --problems FILE.");
         });
         command.SetAction((parsed, cancellation) =>
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
@@ -16,10 +17,13 @@ namespace Hadal.Cli.Commands;
 /// <summary>`hadal eval` on a task with checkable answers: how many problems a model solves, alone and by vote.</summary>
 internal sealed class TaskEvaluation
 {
-    /// <summary>Names of the tasks that come with Hadal.</summary>
-    public static readonly string[] Tasks = ["countdown", "arithmetic", "chain", "sudoku", "choice", "file"];
+    /// <summary>The task that has no problems of its own.</summary>
+    public const string ListTask = "file";
 
-    private const ulong HeldOutSeed = 0x6865_6c64;
+    /// <summary>Names of the tasks that come with Hadal.</summary>
+    public static readonly string[] Tasks = ["countdown", "arithmetic", "chain", "sudoku", "choice", ListTask];
+
+    private static readonly TimeSpan s_reportEvery = TimeSpan.FromSeconds(2);
 
     private readonly Option<string?> _problems = new("--problems") { Description = "JSONL of problems: numbers and target for countdown, prompt and answer for file; by default held-out problems are made." };
     private readonly Option<int> _count = new("--count") { Description = "Problems to make.", DefaultValueFactory = _ => 128 };
@@ -38,7 +42,13 @@ internal sealed class TaskEvaluation
         Require(_count, 1);
         Require(_samples, 1);
         Require(_maxTokens, 1);
+        _temperature.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<float?>() is { } given && !(given >= 0 && float.IsFinite(given))) result.AddError("--temperature takes a number from 0 on.");
+        });
     }
+
+    public bool HasProblems(CommandResult result) => result.GetValue(_problems) is not null;
 
     public int Run(ParseResult parsed, LoadedModel loaded, string name, bool json, CancellationToken cancellation)
     {
@@ -50,9 +60,9 @@ internal sealed class TaskEvaluation
         PromptWriter prompts = new(style, loaded.Tokenizer);
         RewardFunction rewards = new() { ThinkOpened = prompts.OpensThinking };
         int samples = parsed.GetValue(_samples);
-        Stopwatch watch = Stopwatch.StartNew();
+        Stopwatch watch = Stopwatch.StartNew(), sinceReport = Stopwatch.StartNew();
         IReadOnlyList<Rollout> rollouts = new RolloutSampler(loaded.Model, loaded.Tokenizer, workers, prompts).Sample(
-            task, rewards, problems, samples, parsed.GetValue(_maxTokens), parsed.GetValue(_temperature) ?? (samples == 1 ? 0 : 1), parsed.GetValue(_seed), cancellation);
+            task, rewards, problems, samples, parsed.GetValue(_maxTokens), parsed.GetValue(_temperature) ?? (samples == 1 ? 0 : 1), parsed.GetValue(_seed), Report, cancellation);
         double seconds = watch.Elapsed.TotalSeconds;
         if (parsed.GetValue(_transcripts) is { } path) WriteTranscripts(path, rollouts, samples);
         TaskScore score = TaskScore.Of(task, rollouts, samples);
@@ -60,11 +70,21 @@ internal sealed class TaskEvaluation
         if (json) JsonOutput.Write(new { Task = name, score.Problems, score.Samples, score.Accuracy, score.PassAtK, score.ConsensusAtK, score.Format, score.ResponseTokens, TokensPerSecond = rate, Seconds = seconds });
         else Print(score, name, rate);
         return CommandLine.Ok;
+
+        void Report(int ended, long tokens)
+        {
+            if (sinceReport.Elapsed < s_reportEvery) return;
+            sinceReport.Restart();
+            int all = problems.Count * samples;
+            double elapsed = watch.Elapsed.TotalSeconds;
+            Console.Error.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"{ended:N0} of {all:N0} answers, {tokens / elapsed:F0} tokens a second, {(all - ended) * elapsed / ended:F0} s left"));
+        }
     }
 
     private IReadOnlyList<Problem> Problems(ParseResult parsed, VerifiableTask task)
     {
-        if (parsed.GetValue(_problems) is not { } path) return task.GenerateDistinct(ProblemSplit.HeldOut, HeldOutSeed, parsed.GetValue(_count));
+        if (parsed.GetValue(_problems) is not { } path) return task.HeldOut(parsed.GetValue(_count));
         return task switch
         {
             CountdownTask countdown => countdown.ReadProblems(path),

@@ -35,6 +35,7 @@ internal static class TrainCommand
             string[] settings = parsed.GetValue(set) ?? [];
             if (RecipeReader.Stage(path) is not null)
             {
+                if (parsed.GetValue(data) is not null) throw new RecipeException($"{path}: it learns a task and reads no data, expected no --data.");
                 GroupPolicyRecipe reinforcement = RecipeReader.Read<GroupPolicyRecipe>(path, settings);
                 if (parsed.GetValue(output) is { } target) reinforcement = reinforcement with { Output = target };
                 return Task.FromResult(Reinforce(reinforcement, parsed.GetValue(resume), parsed.GetValue(plain), parsed.GetValue(json), cancellation));

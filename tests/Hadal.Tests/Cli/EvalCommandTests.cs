@@ -24,6 +24,22 @@ public sealed class EvalCommandTests : IDisposable
     }
 
     [SkippableFact]
+    public void Every_answer_to_given_problems_is_written_down_for_others_to_check()
+    {
+        string model = SharedData.Require("stories260K"), problems = _folder.At("problems.jsonl"), transcripts = _folder.At("out.jsonl");
+        File.WriteAllLines(problems, ["""{"numbers":[3,7,25],"target":46}""", """{"numbers":[1,2],"target":3}"""]);
+        HadalProcess run = ConsoleRun.Run(
+            "eval", model, "--task", "countdown", "--problems", problems, "--samples", "3", "--max-tokens", "8", "--transcripts", transcripts, "--json");
+        Assert.Equal(0, run.ExitCode);
+        using JsonDocument summary = JsonDocument.Parse(run.Output.Trim().Split('\n')[^1]);
+        Assert.Equal((2, 3), (summary.RootElement.GetProperty("problems").GetInt32(), summary.RootElement.GetProperty("samples").GetInt32()));
+        JsonElement[] lines = [.. File.ReadLines(transcripts).Select(line => JsonDocument.Parse(line).RootElement)];
+        Assert.Equal([46, 46, 46, 3, 3, 3], lines.Select(line => line.GetProperty("target").GetInt32()));
+        Assert.All(lines, line => Assert.False(line.GetProperty("correct").GetBoolean()));
+        ConsoleRun.Run("eval", model, "--task", "countdown", "--problems", _folder.At("missing")).RequireError(1, "missing");
+    }
+
+    [SkippableFact]
     public void What_can_not_be_measured_is_said_in_one_line()
     {
         string model = SharedData.Require("stories260K"), empty = _folder.At("empty.txt");
@@ -38,6 +54,8 @@ public sealed class EvalCommandTests : IDisposable
     [InlineData("--task", "nonsense", "--file", "x")]
     [InlineData("--file", "x")]
     [InlineData("--task", "perplexity")]
+    [InlineData("--task", "file")]
+    [InlineData("--task", "countdown", "--temperature", "-1")]
     [InlineData("--task", "perplexity", "--file", "x", "--window", "1")]
     public void Wrong_options_are_exit_code_2(params string[] options) =>
         ConsoleRun.Run(["eval", "model", .. options]).RequireError(2, "See 'hadal eval --help'.");

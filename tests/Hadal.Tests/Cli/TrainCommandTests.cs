@@ -7,6 +7,29 @@ namespace Hadal.Tests.Cli;
 /// <summary>`hadal train` as a process: what it prints, and that killing it at any moment loses nothing but time.</summary>
 public sealed class TrainCommandTests
 {
+    [SkippableFact]
+    public void The_first_interrupt_saves_a_state_to_go_on_from()
+    {
+        Skip.IfNot(OperatingSystem.IsLinux(), "sends signals with kill");
+        using TemporaryFolder folder = new();
+        string recipe = TinyRun.Write(folder, "steps=100000", "evaluation.every=0");
+        using Process process = HadalProcess.Start("train", recipe, "--plain");
+        Task<string> rest = Task.FromResult("");
+        while (process.StandardError.ReadLine() is { } line)
+        {
+            if (!line.StartsWith("step=", StringComparison.Ordinal)) continue;
+            using Process kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+            rest = process.StandardError.ReadToEndAsync();
+            break;
+        }
+
+        string error = rest.GetAwaiter().GetResult();
+        process.WaitForExit();
+        Assert.Equal(1, process.ExitCode);
+        Assert.Contains("to be resumed", error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Killed_twenty_times_it_ends_with_the_bits_of_a_run_never_killed()
     {

@@ -1,5 +1,4 @@
-using System.Globalization;
-using Hadal.Training;
+using static Hadal.Training.RecipeValidation;
 
 namespace Hadal.Reinforcement;
 
@@ -10,7 +9,7 @@ internal static class GroupPolicyRecipeChecks
     public const string Stage = "grpo";
 
     /// <summary>Checks every value that its own type does not check when it is used.</summary>
-    /// <exception cref="RecipeException">A value can't be; the message names its key.</exception>
+    /// <exception cref="Hadal.Training.RecipeException">A value can't be; the message names its key.</exception>
     public static void Check(GroupPolicyRecipe recipe)
     {
         Require(recipe.Stage == Stage, "stage", recipe.Stage, Stage);
@@ -29,10 +28,5 @@ internal static class GroupPolicyRecipeChecks
         Require(recipe.Evaluation.Problems >= 0, "evaluation.problems", recipe.Evaluation.Problems, "0 or more");
         Require(recipe.Checkpoints.Every >= 0, "checkpoints.every", recipe.Checkpoints.Every, "0 or more");
         Require(recipe.Checkpoints.Keep > 0, "checkpoints.keep", recipe.Checkpoints.Keep, "1 or more");
-    }
-
-    private static void Require(bool holds, string key, object? found, string expected)
-    {
-        if (!holds) throw new RecipeException(string.Create(CultureInfo.InvariantCulture, $"the recipe's {key} is {found ?? "nothing"}, expected {expected}."));
     }
 }

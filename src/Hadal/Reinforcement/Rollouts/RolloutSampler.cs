@@ -31,12 +31,13 @@ public sealed class RolloutSampler(Transformer model, Tokenizer tokenizer, Worke
     /// <param name="maxTokens">Most tokens of a response, its end included.</param>
     /// <param name="temperature">Sampling temperature; 0 takes the best token.</param>
     /// <param name="seed">The same seed samples the same responses.</param>
+    /// <param name="progress">Told after each response how many have ended, and how many tokens were drawn.</param>
     /// <param name="cancellation">Checked before every token.</param>
     /// <returns>[problems * groupSize], groups one after the other.</returns>
     /// <exception cref="ArgumentException">A prompt leaves no room for a response in the model's context.</exception>
     public IReadOnlyList<Rollout> Sample(
         VerifiableTask task, RewardFunction rewards, IReadOnlyList<Problem> problems, int groupSize, int maxTokens, float temperature, long seed,
-        CancellationToken cancellation = default)
+        Action<int, long>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(problems);
         ArgumentNullException.ThrowIfNull(rewards);
@@ -48,11 +49,20 @@ public sealed class RolloutSampler(Transformer model, Tokenizer tokenizer, Worke
         ];
         List<int>[] drawn = [.. Enumerable.Range(0, problems.Count * groupSize).Select(_ => new List<int>())];
         bool[] truncated = new bool[drawn.Length];
+        int ended = 0;
+        long tokenCount = 0;
         new TextGenerator(model, workers) { Precision = Precision }.RunSamples(requests, (request, e) =>
         {
             int rollout = request * groupSize + e.Sample;
-            if ((e.Token?.Token ?? e.EndToken) is { } token) drawn[rollout].Add(token);
-            truncated[rollout] = e.Finish == FinishReason.Length;
+            if ((e.Token?.Token ?? e.EndToken) is { } token)
+            {
+                drawn[rollout].Add(token);
+                tokenCount++;
+            }
+
+            if (e.Finish is not { } reason) return;
+            truncated[rollout] = reason == FinishReason.Length;
+            progress?.Invoke(++ended, tokenCount);
         }, AtOnce, cancellation);
 
         Rollout[] rollouts = new Rollout[drawn.Length];

@@ -114,7 +114,7 @@ public sealed class GroupPolicyTraining : IDisposable
 
         // 2. and 3. A group of responses to each, and what they earn.
         IReadOnlyList<Rollout> rollouts = _run.Sampler.Sample(
-            _run.Task, _run.Rewards, problems, sampling.GroupSize, sampling.MaxTokens, sampling.Temperature, SampleSeed(_step), cancellation);
+            _run.Task, _run.Rewards, problems, sampling.GroupSize, sampling.MaxTokens, sampling.Temperature, SampleSeed(_step), cancellation: cancellation);
         double rolloutSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
         long rolloutTokens = rollouts.Sum(rollout => (long)rollout.Response.Length);
 
@@ -247,7 +247,7 @@ public sealed class GroupPolicyTraining : IDisposable
     {
         if (_recipe.Evaluation.Problems == 0) return;
         IReadOnlyList<Rollout> answers = _run.Sampler.Sample(
-            _run.Task, _run.Rewards, _run.HeldOut, groupSize: 1, _recipe.Rollouts.MaxTokens, temperature: 0, seed: 0, cancellation);
+            _run.Task, _run.Rewards, _run.HeldOut, groupSize: 1, _recipe.Rollouts.MaxTokens, temperature: 0, seed: 0, cancellation: cancellation);
         PolicyEvaluationMetrics measured = new()
         {
             Step = _step,

@@ -14,9 +14,6 @@ namespace Hadal.Reinforcement;
 /// <summary>All that a recipe of reinforcement learning asks for, made and checked: folder, task, policy, reference, optimiser.</summary>
 internal sealed class PreparedPolicyRun : IDisposable
 {
-    // Evaluations of all runs ask the same problems.
-    private const ulong HeldOutSeed = 0x6865_6c64;
-
     private readonly int? _saved;
 
     private PreparedPolicyRun(GroupPolicyRecipe recipe, RunFolder folder, CheckpointStore store, int? saved)
@@ -26,7 +23,7 @@ internal sealed class PreparedPolicyRun : IDisposable
         {
             Rates = recipe.LearningRate.Schedule();
             Task = recipe.Task.Create();
-            HeldOut = recipe.Evaluation.Problems == 0 ? [] : Task.GenerateDistinct(ProblemSplit.HeldOut, HeldOutSeed, recipe.Evaluation.Problems);
+            HeldOut = recipe.Evaluation.Problems == 0 ? [] : Task.HeldOut(recipe.Evaluation.Problems);
             TokenizerConversion.CopyFiles(recipe.Model, folder.Tokenizer);
             Tokenizer = Tokenizer.Load(folder.Tokenizer);
             Prompts = new PromptWriter(recipe.Prompt, Tokenizer);

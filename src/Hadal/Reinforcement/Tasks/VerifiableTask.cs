@@ -13,6 +13,8 @@ public abstract class VerifiableTask
     // of this is 1e-58.
     private const int MostDraws = 1000;
 
+    private const ulong HeldOutSeed = 0x6865_6c64;
+
     /// <summary>The task's name on the command line and in reports.</summary>
     public abstract string Name { get; }
 
@@ -49,6 +51,11 @@ public abstract class VerifiableTask
 
         return problems;
     }
+
+    /// <summary>The held-out problems that evaluations ask unless told otherwise: the same in training and on the command line.</summary>
+    /// <param name="count">How many.</param>
+    /// <exception cref="InvalidOperationException">The task's settings don't seem to leave so many.</exception>
+    public IReadOnlyList<Problem> HeldOut(int count) => GenerateDistinct(ProblemSplit.HeldOut, HeldOutSeed, count);
 
     /// <summary>Whether an answer, as it stood between its tags, is right. Takes any text: it never throws and takes linear time.</summary>
     public bool Verify(Problem problem, string answer)

@@ -35,7 +35,8 @@ internal static class RecipeValidation
         }
     }
 
-    private static void Require(bool holds, string key, object? found, string expected)
+    /// <exception cref="RecipeException">It does not hold.</exception>
+    public static void Require(bool holds, string key, object? found, string expected)
     {
         if (!holds) throw new RecipeException(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"the recipe's {key} is {found ?? "nothing"}, expected {expected}."));
     }
