@@ -38,9 +38,14 @@ internal sealed class DecodeBench(Transformer model, WorkerPool workers, ModelBe
     private static readonly TimeSpan s_round = TimeSpan.FromMilliseconds(300);
     private const int MostSteps = 64;
 
+    // Until then the code is not compiled in its final form, and a step takes half as long again.
+    private static readonly TimeSpan s_compiling = TimeSpan.FromSeconds(2);
+    private readonly Stopwatch _decoding = new();
+
     /// <summary>Measures one batch at one context.</summary>
     public DecodeBenchRow Run(int batch, int context)
     {
+        while (_decoding.Elapsed < s_compiling) Warm(batch, context);
         // One more than is drawn, so that nobody comes to an end.
         int others = WarmSteps + ProbedSteps + 2, most = Math.Clamp((model.Config.MaxPositionEmbeddings - context - others) / options.Rounds, 1, MostSteps);
         int tokens = context + options.Rounds * most + others;
@@ -67,6 +72,18 @@ internal sealed class DecodeBench(Transformer model, WorkerPool workers, ModelBe
         int layers = model.Layers.Count(layer => layer.FeedForward is DeepSeekMoE);
         return new DecodeBenchRow(
             batch, context, rates[^1], rates[rates.Count / 2], traffic.Step(batch, context, chosen) / batch, layers == 0 ? 0 : chosen / layers, reading);
+    }
+
+    // The same sequences, thrown away, so that the measured ones stay as short as they are called.
+    private void Warm(int batch, int context)
+    {
+        int tokens = Math.Min(context + MostSteps + 2, model.Config.MaxPositionEmbeddings);
+        using Scheduler scheduler = BenchRequests.CreateScheduler(model, workers, options, batch, tokens, prefillTokens: 512);
+        BenchRequests requests = new(scheduler, workers);
+        for (int i = 0; i < batch; i++) requests.SubmitBehindPast(context, maxTokens: tokens - context, seed: i);
+        _decoding.Start();
+        while (requests.Told < (tokens - context - 1) * batch && _decoding.Elapsed < s_compiling) Step(scheduler, requests, batch);
+        _decoding.Stop();
     }
 
     private static void Step(Scheduler scheduler, BenchRequests requests, int batch)

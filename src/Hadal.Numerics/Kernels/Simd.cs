@@ -26,6 +26,12 @@ internal unsafe interface ISimd<TVector> where TVector : struct
     /// </summary>
     static abstract void TransposeLines(byte* source, long rowBytes, bool isBFloat16, float* destination, long stride);
 
+    /// <summary>
+    /// Continues sums of products over one cache line of each of <see cref="Lanes"/> rows, k ascending: lane i of sum r adds element k of row i times
+    /// a[k * rows + r], for one to four sums.
+    /// </summary>
+    static abstract void AddLines<TRows>(byte* source, long rowBytes, bool isBFloat16, float* a, ref RowSums<TVector> sums) where TRows : ICount;
+
     static abstract void Store(TVector value, float* destination);
 
     static abstract TVector Add(TVector a, TVector b);

@@ -41,6 +41,23 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void AddLines<TRows>(byte* source, long rowBytes, bool isBFloat16, float* a, ref RowSums<Vector128<float>> sums) where TRows : ICount
+    {
+        RowSums<Vector128<float>> held = sums;
+        int step = TRows.Count * (isBFloat16 ? 2 : 1);
+        for (int quad = 0; quad < 4; quad++, source += 16, a += 4 * step)
+        {
+            LoadTransposed(
+                source, rowBytes, out Vector128<float> c0, out Vector128<float> c1, out Vector128<float> c2, out Vector128<float> c3);
+            AddColumn<TRows>(c0, isBFloat16, a, ref held);
+            AddColumn<TRows>(c1, isBFloat16, a + step, ref held);
+            AddColumn<TRows>(c2, isBFloat16, a + 2 * step, ref held);
+            AddColumn<TRows>(c3, isBFloat16, a + 3 * step, ref held);
+        }
+        sums = held;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector128<float> value, float* destination) => value.Store(destination);
 
@@ -90,6 +107,20 @@ internal readonly unsafe struct Simd128 : ISimd<Vector128<float>>
         column1 = Vector128.Create(low01.GetUpper(), low23.GetUpper());
         column2 = Vector128.Create(high01.GetLower(), high23.GetLower());
         column3 = Vector128.Create(high01.GetUpper(), high23.GetUpper());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddColumn<TRows>(Vector128<float> column, bool isBFloat16, float* a, ref RowSums<Vector128<float>> sums) where TRows : ICount
+    {
+        if (isBFloat16)
+        {
+            sums.Add<Simd128, TRows>((column.AsUInt32() << 16).AsSingle(), a);
+            sums.Add<Simd128, TRows>((column.AsUInt32() & Vector128.Create(0xFFFF_0000u)).AsSingle(), a + TRows.Count);
+        }
+        else
+        {
+            sums.Add<Simd128, TRows>(column, a);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

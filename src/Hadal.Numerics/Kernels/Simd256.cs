@@ -40,6 +40,23 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void AddLines<TRows>(byte* source, long rowBytes, bool isBFloat16, float* a, ref RowSums<Vector256<float>> sums) where TRows : ICount
+    {
+        RowSums<Vector256<float>> held = sums;
+        int step = TRows.Count * (isBFloat16 ? 2 : 1);
+        for (int quad = 0; quad < 4; quad++, source += 16, a += 4 * step)
+        {
+            LoadTransposed(
+                source, rowBytes, out Vector256<float> c0, out Vector256<float> c1, out Vector256<float> c2, out Vector256<float> c3);
+            AddColumn<TRows>(c0, isBFloat16, a, ref held);
+            AddColumn<TRows>(c1, isBFloat16, a + step, ref held);
+            AddColumn<TRows>(c2, isBFloat16, a + 2 * step, ref held);
+            AddColumn<TRows>(c3, isBFloat16, a + 3 * step, ref held);
+        }
+        sums = held;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector256<float> value, float* destination) => value.Store(destination);
 
@@ -90,6 +107,20 @@ internal readonly unsafe struct Simd256 : ISimd<Vector256<float>>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector256<float> LoadQuads(byte* source, long rowBytes) =>
         Vector256.Create(Vector128.Load((float*)source), Vector128.Load((float*)(source + 4 * rowBytes)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddColumn<TRows>(Vector256<float> column, bool isBFloat16, float* a, ref RowSums<Vector256<float>> sums) where TRows : ICount
+    {
+        if (isBFloat16)
+        {
+            sums.Add<Simd256, TRows>((column.AsUInt32() << 16).AsSingle(), a);
+            sums.Add<Simd256, TRows>((column.AsUInt32() & Vector256.Create(0xFFFF_0000u)).AsSingle(), a + TRows.Count);
+        }
+        else
+        {
+            sums.Add<Simd256, TRows>(column, a);
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreColumn(Vector256<float> column, bool isBFloat16, float* destination, long stride, int index)

@@ -39,6 +39,22 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
         StoreTransposed(a3, b3, c3, d3, isBFloat16, destination, stride, 12);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void AddLines<TRows>(byte* source, long rowBytes, bool isBFloat16, float* a, ref RowSums<Vector512<float>> sums) where TRows : ICount
+    {
+        RowSums<Vector512<float>> held = sums;
+        LoadQuads(source, rowBytes, out var a0, out var a1, out var a2, out var a3);
+        LoadQuads(source + rowBytes, rowBytes, out var b0, out var b1, out var b2, out var b3);
+        LoadQuads(source + 2 * rowBytes, rowBytes, out var c0, out var c1, out var c2, out var c3);
+        LoadQuads(source + 3 * rowBytes, rowBytes, out var d0, out var d1, out var d2, out var d3);
+        int step = TRows.Count * (isBFloat16 ? 8 : 4);
+        AddTransposed<TRows>(a0, b0, c0, d0, isBFloat16, a, ref held);
+        AddTransposed<TRows>(a1, b1, c1, d1, isBFloat16, a + step, ref held);
+        AddTransposed<TRows>(a2, b2, c2, d2, isBFloat16, a + 2 * step, ref held);
+        AddTransposed<TRows>(a3, b3, c3, d3, isBFloat16, a + 3 * step, ref held);
+        sums = held;
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Vector512<float> value, float* destination) => value.Store(destination);
 
@@ -85,6 +101,23 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddTransposed<TRows>(
+        Vector512<float> row0, Vector512<float> row1, Vector512<float> row2, Vector512<float> row3, bool isBFloat16, float* a,
+        ref RowSums<Vector512<float>> sums)
+        where TRows : ICount
+    {
+        int step = TRows.Count * (isBFloat16 ? 2 : 1);
+        Vector512<double> low01 = Avx512F.UnpackLow(row0, row1).AsDouble();
+        Vector512<double> low23 = Avx512F.UnpackLow(row2, row3).AsDouble();
+        Vector512<double> high01 = Avx512F.UnpackHigh(row0, row1).AsDouble();
+        Vector512<double> high23 = Avx512F.UnpackHigh(row2, row3).AsDouble();
+        AddColumn<TRows>(Avx512F.UnpackLow(low01, low23).AsSingle(), isBFloat16, a, ref sums);
+        AddColumn<TRows>(Avx512F.UnpackHigh(low01, low23).AsSingle(), isBFloat16, a + step, ref sums);
+        AddColumn<TRows>(Avx512F.UnpackLow(high01, high23).AsSingle(), isBFloat16, a + 2 * step, ref sums);
+        AddColumn<TRows>(Avx512F.UnpackHigh(high01, high23).AsSingle(), isBFloat16, a + 3 * step, ref sums);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void StoreTransposed(
         Vector512<float> row0, Vector512<float> row1, Vector512<float> row2, Vector512<float> row3, bool isBFloat16, float* destination,
         long stride, int index)
@@ -97,6 +130,20 @@ internal readonly unsafe struct Simd512 : ISimd<Vector512<float>>
         StoreColumn(Avx512F.UnpackHigh(low01, low23).AsSingle(), isBFloat16, destination, stride, index + 1);
         StoreColumn(Avx512F.UnpackLow(high01, high23).AsSingle(), isBFloat16, destination, stride, index + 2);
         StoreColumn(Avx512F.UnpackHigh(high01, high23).AsSingle(), isBFloat16, destination, stride, index + 3);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddColumn<TRows>(Vector512<float> column, bool isBFloat16, float* a, ref RowSums<Vector512<float>> sums) where TRows : ICount
+    {
+        if (isBFloat16)
+        {
+            sums.Add<Simd512, TRows>((column.AsUInt32() << 16).AsSingle(), a);
+            sums.Add<Simd512, TRows>((column.AsUInt32() & Vector512.Create(0xFFFF_0000u)).AsSingle(), a + TRows.Count);
+        }
+        else
+        {
+            sums.Add<Simd512, TRows>(column, a);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -31,6 +31,15 @@ internal readonly unsafe struct SimdScalar : ISimd<float>
         for (int j = 0; j < columns; j++) destination[j * stride] = isBFloat16 ? LoadBFloat16((ushort*)source + j) : ((float*)source)[j];
     }
 
+    public static void AddLines<TRows>(byte* source, long rowBytes, bool isBFloat16, float* a, ref RowSums<float> sums) where TRows : ICount
+    {
+        int columns = NativeBuffer.Alignment / (isBFloat16 ? sizeof(ushort) : sizeof(float));
+        for (int k = 0; k < columns; k++)
+        {
+            sums.Add<SimdScalar, TRows>(isBFloat16 ? LoadBFloat16((ushort*)source + k) : ((float*)source)[k], a + k * TRows.Count);
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(float value, float* destination) => *destination = value;
 

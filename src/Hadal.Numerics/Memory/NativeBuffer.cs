@@ -23,7 +23,9 @@ public sealed unsafe class NativeBuffer : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(byteLength);
         nuint rounded = (nuint)((Math.Max(byteLength, 1) + Alignment - 1) / Alignment * Alignment);
-        _data = (byte*)NativeMemory.AlignedAlloc(rounded, Alignment);
+        bool huge = HugePages.Suit(byteLength);
+        _data = (byte*)NativeMemory.AlignedAlloc(rounded, huge ? HugePages.Size : (nuint)Alignment);
+        if (huge) HugePages.Ask(_data, rounded);
         ByteLength = byteLength;
         Interlocked.Add(ref s_liveBytes, byteLength);
         if (zeroed) NativeMemory.Clear(_data, rounded);

@@ -35,11 +35,22 @@ internal static unsafe class GroupedProduct<TSimd, TVector>
     // At least some tens of parts where the problem allows, and blocks of whole tiles that fit L2 at most.
     private static int ColumnBlock(ProductGroups groups)
     {
-        int tile = TileKernel<TSimd, TVector>.Columns;
+        // With few rows each, whole pairs of registers.
+        int tile = IsNarrow(groups) ? 2 * TSimd.Lanes : TileKernel<TSimd, TVector>.Columns;
         long wanted = (long)groups.Columns * groups.Count / 64;
         int least = groups.IsInnerAdjacent ? tile : 10 * tile;
         int most = groups.IsInnerAdjacent ? PackedPanels * tile : 20 * tile;
         return (int)Math.Clamp((wanted + tile - 1) / tile * tile, least, most);
+    }
+
+    private static bool IsNarrow(ProductGroups groups)
+    {
+        for (int g = 0; g < groups.Count; g++)
+        {
+            if (groups.Select(g).M > NarrowRows) return false;
+        }
+
+        return true;
     }
 
     private static int RowParts(int rows) => (rows + RowBlock - 1) / RowBlock;

@@ -4,8 +4,8 @@ namespace Hadal.Numerics;
 
 /// <summary>
 /// Products with few rows, as in decoding: every element of the right factor is read once, from where it lies, and used for all rows.
-/// Lanes are columns of the result here too. If k is adjacent in memory, small blocks of the factor are transposed within L1;
-/// otherwise its rows are added, several at a time, to the result.
+/// Lanes are columns of the result here too. If k is adjacent in memory, small blocks of the factor are transposed, for up to four rows in
+/// registers (<see cref="TransposedProduct{TSimd, TVector}"/>), for more within L1; otherwise its rows are added, several at a time, to the result.
 /// </summary>
 internal static unsafe class NarrowProduct<TSimd, TVector>
     where TSimd : ISimd<TVector>
@@ -29,16 +29,19 @@ internal static unsafe class NarrowProduct<TSimd, TVector>
         if (product.M == 1 && product.A is { IsInnerAdjacent: true, IsBFloat16: false, IsRounded: false }) a = (float*)product.A.Data;
         else RowPacking.Pack(product.A, product.M, product.K, product.M, a);
         if (!product.B.IsInnerAdjacent) return AddRows(product, a);
+        if (product.M <= TransposedProduct<TSimd, TVector>.MostRows && !product.B.IsRounded) return TransposedProduct<TSimd, TVector>.Compute(product, a);
 
-        int columns = product.N / tileColumns * tileColumns;
+        int columns = product.N / TSimd.Lanes * TSimd.Lanes;
         for (int n = 0; n < columns; n += tileColumns)
         {
+            int registers = Math.Min(tileColumns, columns - n) / TSimd.Lanes;
             for (int k = 0; k < product.K; k += InnerBlock)
             {
                 int inner = Math.Min(InnerBlock, product.K - k);
-                PanelPacking<TSimd, TVector>.Pack(product.B.From(n, k), tileColumns, inner, tileColumns, panel);
+                PanelPacking<TSimd, TVector>.PackRegisters(product.B.From(n, k), registers, inner, tileColumns, panel);
+                if (product.B.IsRounded) BFloat16Rounding.Round(panel, (long)tileColumns * inner);
                 PackedBlock<TSimd, TVector>.MultiplyTile(
-                    product.M, registers: 3, inner, a + (long)k * product.M, product.M, panel, product.C + n, product.CStride,
+                    product.M, registers, inner, a + (long)k * product.M, product.M, panel, product.C + n, product.CStride,
                     fromZero: k == 0 && !product.Accumulate);
             }
         }

@@ -22,17 +22,20 @@ internal static unsafe class PanelPacking<TSimd, TVector>
         int lanes = TSimd.Lanes;
         for (int first = 0; first < count; first += width, destination += (long)width * inner)
         {
-            int present = Math.Min(width, count - first);
-            int i = 0;
-            for (; i + lanes <= present; i += lanes)
-            {
-                Factor rows = factor.From(first + i, 0);
-                if (!factor.IsInnerAdjacent) CopyLanes(rows, inner, width, destination + i);
-                else Transpose(rows, inner, width, destination + i);
-            }
-
+            int present = Math.Min(width, count - first), registers = present / lanes, i = registers * lanes;
+            PackRegisters(factor.From(first, 0), registers, inner, width, destination);
             if (i < width) PackScalar(factor.From(first + i, 0), present - i, width - i, inner, width, destination + i);
             if (factor.IsRounded) BFloat16Rounding.Round(destination, (long)width * inner);
+        }
+    }
+
+    /// <summary>Packs so many whole registers of elements of one panel, not rounded; what lies between them and the panel's width is left as it is.</summary>
+    public static void PackRegisters(Factor factor, int registers, int inner, int width, float* destination)
+    {
+        for (int i = 0; i < registers * TSimd.Lanes; i += TSimd.Lanes)
+        {
+            if (!factor.IsInnerAdjacent) CopyLanes(factor.From(i, 0), inner, width, destination + i);
+            else Transpose(factor.From(i, 0), inner, width, destination + i);
         }
     }
 

@@ -4,11 +4,14 @@ using System.Runtime.Intrinsics.X86;
 namespace Hadal.Numerics;
 
 /// <summary>A stretch of columns of a panel: where its heads and its elements begin, and how many blocks it has.</summary>
-internal readonly unsafe struct PanelStretch(byte* heads, byte* elements, int blocks)
+internal readonly unsafe struct PanelStretch(byte* heads, byte* elements, int blocks, byte* end)
 {
     public readonly byte* Heads = heads;
     public readonly byte* Elements = elements;
     public readonly int Blocks = blocks;
+
+    /// <summary>Where the weights end that are read one after the other.</summary>
+    public readonly byte* End = end;
 }
 
 /// <summary>
@@ -23,9 +26,6 @@ internal static unsafe class PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
-    // Bytes ahead of the elements in use that are asked for: some 100 ns of reading, over the ends of panels, which follow each other.
-    private const int Ahead = 3072;
-
     private static int Parts
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -94,10 +94,9 @@ internal static unsafe class PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>
                 byte* small = head + FirstSmall + lane;
                 for (int part = 0; part < Parts; part++)
                 {
-                    if (prefetches && Sse.IsSupported)
-                    {
-                        for (int line = 0; line < Lines; line++) Sse.Prefetch0(at + Ahead + line * CacheLines.Size);
-                    }
+                    if (prefetches && TFormat.Bits == 4) CacheLines.PrefetchSpreadHalf(at, panel.End);
+                    else if (prefetches) CacheLines.PrefetchSpread(at, panel.End);
+
 
                     TInt i0 = Start(scale), j0 = i0, i1 = i0, j1 = i0, i2 = i0, j2 = i0, i3 = i0, j3 = i0;
                     if (TRows.Count > 1) i1 = j1 = Start(scale + scaleStride);

@@ -189,7 +189,8 @@ internal static unsafe class PanelProduct
                 int column = panel * PanelLayout.Rows, columns = Math.Min(PanelLayout.Rows, _columns - column);
                 float* results = _results + firstRow * _resultStride + column;
                 Begin(sums, results, rows, columns);
-                Multiply(_weights + ((long)group * cut.Panels + panel) * cut.PanelBytes, firstRow, rows, sums);
+                byte* weights = _weights + (long)group * cut.Panels * cut.PanelBytes;
+                Multiply(weights + panel * cut.PanelBytes, weights + cut.Panels * cut.PanelBytes, firstRow, rows, sums);
                 for (int row = 0; row < rows; row++)
                 {
                     new ReadOnlySpan<float>(sums + row * PanelLayout.Rows, columns).CopyTo(new Span<float>(results + row * _resultStride, columns));
@@ -206,7 +207,7 @@ internal static unsafe class PanelProduct
             }
         }
 
-        private void Multiply(byte* panel, int firstRow, int rows, float* sums)
+        private void Multiply(byte* panel, byte* end, int firstRow, int rows, float* sums)
         {
             byte* elements = panel + layout.HeadsBytes(_inner);
             int stretch = rows <= KernelRows ? _inner : StretchColumns;
@@ -215,7 +216,7 @@ internal static unsafe class PanelProduct
                 int columns = Math.Min(stretch, _inner - column), block = column / layout.BlockElements;
                 PanelStretch weights = new(
                     panel + (long)block * layout.HeadBytes * PanelLayout.Rows, elements + column / PanelLayout.PartColumns * (long)layout.PartBytes,
-                    columns / layout.BlockElements);
+                    columns / layout.BlockElements, end);
                 for (int row = 0; row < rows; row += KernelRows)
                 {
                     TRunner.Run(
