@@ -15,4 +15,11 @@ public sealed class MemoryBaseline
         GC.WaitForPendingFinalizers();
         return NativeBuffer.LiveBytes;
     }
+
+    /// <summary>Requires that no more is in use than before; what a thread of an earlier test takes for a moment is waited for.</summary>
+    internal static void RequireNoMore(long before)
+    {
+        for (int wait = 0; wait < 50 && NativeBuffer.LiveBytes > before; wait++) Thread.Sleep(20);
+        Assert.InRange(NativeBuffer.LiveBytes, 0, before);
+    }
 }

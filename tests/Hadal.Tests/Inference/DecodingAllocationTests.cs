@@ -32,7 +32,9 @@ public sealed class DecodingAllocationTests
         for (int i = 0; i < 100; i++) scheduler.Step();
         managed = GC.GetAllocatedBytesForCurrentThread() - managed;
         Assert.Equal(800, told - toldBefore);
-        Assert.Equal(native, NativeBuffer.LiveBytes);
+
+        // Threads and finalizers of tests before may still take or free something. Four bytes that each row of each step left behind would be 3,200.
+        Assert.True(NativeBuffer.LiveBytes - native < 3200, $"{NativeBuffer.LiveBytes - native} bytes of native memory were left behind in 100 steps");
 
         // A tensor is an object of 80 bytes. An event has 64, and lists that grow now and then double. The logits of one step alone would
         // be 3,104 bytes, the states of one layer 1,024.
