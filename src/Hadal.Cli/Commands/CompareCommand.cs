@@ -31,6 +31,10 @@ internal static class CompareCommand
             BestHeldOutLoss = run.Events.OfType<EvaluationMetrics>().Select(e => (double?)e.Loss).Min(),
             MaxVioOfLastTenth = LoadBalance.OfLastTenth(run.Events)?.Mean,
             WorstMaxVioOfLastTenth = LoadBalance.OfLastTenth(run.Events)?.Worst,
+            RlSteps = run.Events.OfType<PolicyStepMetrics>().LastOrDefault()?.Step,
+            Reward = run.Events.OfType<PolicyStepMetrics>().LastOrDefault()?.Reward,
+            HeldOutAccuracy = run.Events.OfType<PolicyEvaluationMetrics>().LastOrDefault()?.Accuracy,
+            BestHeldOutAccuracy = run.Events.OfType<PolicyEvaluationMetrics>().Select(e => (double?)e.Accuracy).Max(),
         }).ToArray();
         if (json)
         {
@@ -40,6 +44,14 @@ internal static class CompareCommand
 
         foreach (var row in rows)
         {
+            if (row.RlSteps is { } steps)
+            {
+                Console.Out.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{row.Run}: {steps:N0} steps, reward {row.Reward:F3}, held-out problems solved {row.HeldOutAccuracy:P1} (best {row.BestHeldOutAccuracy:P1})"));
+                continue;
+            }
+
             Console.Out.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{row.Run}: {row.Steps:N0} steps, {row.Tokens:N0} tokens, held-out loss {row.HeldOutLoss:F4} (best {row.BestHeldOutLoss:F4}){(row.MaxVioOfLastTenth is { } vio ? $", MaxVio of the last tenth {vio:F3}, worst layer {row.WorstMaxVioOfLastTenth:F3}" : "")}"));

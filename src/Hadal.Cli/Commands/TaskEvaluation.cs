@@ -29,7 +29,7 @@ internal sealed class TaskEvaluation
     private readonly Option<int> _count = new("--count") { Description = "Problems to make.", DefaultValueFactory = _ => 128 };
     private readonly Option<int?> _size = new("--size") { Description = "How hard they are: countdown's numbers, arithmetic's operands, a chain's steps, a sudoku's empty cells." };
     private readonly Option<bool> _terse = new("--terse") { Description = "Ask countdown in symbols." };
-    private readonly Option<PromptStyle?> _style = new("--prompt") { Description = "plain, r1Zero or chat; by default chat where the model has a template, else plain." };
+    private readonly Option<PromptStyle?> _style = new("--prompt") { Description = "plain, r1Zero, chat or line; by default chat where the model has a template, else plain." };
     private readonly Option<int> _samples = new("--samples") { Description = "Answers to each problem.", DefaultValueFactory = _ => 1 };
     private readonly Option<float?> _temperature = new("--temperature") { Description = "Sampling temperature; by default 0 for one answer and 1 for several." };
     private readonly Option<int> _maxTokens = new("--max-tokens") { Description = "Most tokens of an answer.", DefaultValueFactory = _ => 512 };

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Hadal.Cli.Training;
 using Hadal.Reinforcement;
 using Hadal.Training;
@@ -18,7 +19,7 @@ internal static class TrainCommand
         Option<bool> plain = new("--plain") { Description = "Print lines even where there is a terminal." };
         Option<bool> schema = new("--schema") { Description = "Print the JSON schema of recipes and do nothing else." };
         Option<bool> json = JsonOutput.Option();
-        Command command = new("train", "Train a model by a recipe: pretraining, fine-tuning on conversations, or reinforcement learning from verified answers.") { recipe, resume, set, data, output, plain, schema, json };
+        Command command = new("train", "Run a recipe: pretraining, fine-tuning on conversations, reinforcement learning, or a line of such stages.") { recipe, resume, set, data, output, plain, schema, json };
         command.Validators.Add(result =>
         {
             if (result.GetResult(recipe) is null or { Tokens.Count: 0 } && result.GetResult(schema) is null) result.AddError("Required argument missing for command: 'train'.");
@@ -27,45 +28,25 @@ internal static class TrainCommand
         {
             if (parsed.GetValue(schema))
             {
-                Console.Out.Write(RecipeSchema.Of<TrainingRecipe>());
+                Console.Out.Write(RecipeKind.Schema());
                 return Task.FromResult(CommandLine.Ok);
             }
 
             string path = parsed.GetRequiredValue(recipe)!;
-            string[] settings = parsed.GetValue(set) ?? [];
-            if (RecipeReader.Stage(path) is not null)
+            RecipeKind kind = RecipeKind.OfFile(path);
+            List<string> settings = [.. parsed.GetValue(set) ?? []];
+            if (parsed.GetValue(output) is { } folder) settings.Add($"output={JsonSerializer.Serialize(folder)}");
+            if (parsed.GetValue(data) is { } source)
             {
-                if (parsed.GetValue(data) is not null) throw new RecipeException($"{path}: it learns a task and reads no data, expected no --data.");
-                GroupPolicyRecipe reinforcement = RecipeReader.Read<GroupPolicyRecipe>(path, settings);
-                if (parsed.GetValue(output) is { } target) reinforcement = reinforcement with { Output = target };
-                return Task.FromResult(Reinforce(reinforcement, parsed.GetValue(resume), parsed.GetValue(plain), parsed.GetValue(json), cancellation));
+                if (kind.Stage is not null) throw new RecipeException($"{path}: a recipe with the stage '{kind.Stage}' has no data.sources, expected no --data.");
+                settings.Add($"data.sources.0.path={JsonSerializer.Serialize(source)}");
             }
 
-            TrainingRecipe read = RecipeReader.Read<TrainingRecipe>(path, settings);
-            if (parsed.GetValue(output) is { } folder) read = read with { Output = folder };
-            if (parsed.GetValue(data) is { } source) read = read with { Data = read.Data with { Sources = [read.Data.Sources[0] with { Path = source }, .. read.Data.Sources.Skip(1)] } };
-            return Task.FromResult(Run(read, parsed.GetValue(resume), parsed.GetValue(plain), parsed.GetValue(json), cancellation));
+            using ITrainingObserver view = TrainingView.Create(parsed.GetValue(plain));
+            TrainingEnd end = kind.RunFile(path, settings, view, parsed.GetValue(resume), cancellation);
+            if (parsed.GetValue(json)) JsonOutput.Write(new { Outcome = end.Outcome.ToString(), end.Steps, end.Tokens, Seconds = end.Elapsed.TotalSeconds, end.Folder });
+            return Task.FromResult(end.Outcome == TrainingOutcome.Completed ? CommandLine.Ok : CommandLine.Failed);
         });
         return command;
-    }
-
-    private static int Run(TrainingRecipe recipe, bool resume, bool plain, bool json, CancellationToken cancellation)
-    {
-        using ITrainingObserver view = TrainingView.Create(plain);
-        using LanguageModelTraining training = LanguageModelTraining.Open(recipe, view, resume, cancellation);
-        return Report(training.Run(cancellation), json);
-    }
-
-    private static int Reinforce(GroupPolicyRecipe recipe, bool resume, bool plain, bool json, CancellationToken cancellation)
-    {
-        using ITrainingObserver view = TrainingView.Create(plain);
-        using GroupPolicyTraining training = GroupPolicyTraining.Open(recipe, view, resume);
-        return Report(training.Run(cancellation), json);
-    }
-
-    private static int Report(TrainingEnd end, bool json)
-    {
-        if (json) JsonOutput.Write(new { Outcome = end.Outcome.ToString(), end.Steps, end.Tokens, Seconds = end.Elapsed.TotalSeconds, end.Folder });
-        return end.Outcome == TrainingOutcome.Completed ? CommandLine.Ok : CommandLine.Failed;
     }
 }

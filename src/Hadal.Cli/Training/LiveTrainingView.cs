@@ -13,14 +13,25 @@ internal sealed class LiveTrainingView(IAnsiConsole console, TimeProvider time) 
     private static readonly TimeSpan s_frame = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock _lock = new();
-    private readonly ViewState _state = new();
-    private readonly RemainingTime _remaining = new(time);
+    private ViewState _state = new();
+    private RemainingTime _remaining = new(time);
     private readonly TaskCompletionSource _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task? _drawing;
 
+    public void StageStarted(StageStart stage)
+    {
+        lock (_lock) _state.Stage = stage;
+    }
+
     public void Started(TrainingStart run)
     {
-        lock (_lock) _state.Start = run;
+        lock (_lock)
+        {
+            // A line shows one run after the other.
+            _state = _state.Next(run);
+            _remaining = new RemainingTime(time);
+        }
+
         if (_drawing is not null) return;
         AppDomain.CurrentDomain.ProcessExit += ShowCursor;
         Message("Ctrl-C stops after this step and saves a checkpoint.");
@@ -31,7 +42,7 @@ internal sealed class LiveTrainingView(IAnsiConsole console, TimeProvider time) 
     {
         lock (_lock)
         {
-            _remaining.Add(step);
+            _remaining.Add(step.Step, step.TotalSteps);
             (_state.Step, _state.Left) = (step, _remaining.Estimate);
             _state.Add(step.Loss);
         }
@@ -39,10 +50,29 @@ internal sealed class LiveTrainingView(IAnsiConsole console, TimeProvider time) 
 
     public void Stepped(PolicyStepMetrics step)
     {
-        lock (_lock) _state.Policy = step;
+        lock (_lock)
+        {
+            _remaining.Add(step.Step, step.TotalSteps);
+            (_state.Policy, _state.Left) = (step, _remaining.Estimate);
+        }
     }
 
     public void Evaluated(PolicyEvaluationMetrics evaluation)
+    {
+        lock (_lock) _state.Add(evaluation);
+    }
+
+    public void Stepped(PreferenceStepMetrics step)
+    {
+        lock (_lock)
+        {
+            _remaining.Add(step.Step, step.TotalSteps);
+            (_state.Preference, _state.Left) = (step, _remaining.Estimate);
+            _state.Add(step.Loss);
+        }
+    }
+
+    public void Evaluated(PreferenceEvaluationMetrics evaluation)
     {
         lock (_lock) _state.Add(evaluation);
     }

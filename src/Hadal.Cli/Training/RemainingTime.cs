@@ -29,10 +29,10 @@ internal sealed class RemainingTime(TimeProvider time)
     }
 
     /// <summary>Takes in a step that has just ended.</summary>
-    public void Add(StepMetrics step)
+    public void Add(int step, int totalSteps)
     {
         long now = time.GetTimestamp();
-        _left = Math.Max(0, step.TotalSteps - step.Step);
+        _left = Math.Max(0, totalSteps - step);
         if (_isRunning) _seconds.Enqueue(time.GetElapsedTime(_last, now).TotalSeconds);
         if (_seconds.Count > Recent) _seconds.Dequeue();
         (_last, _isRunning) = (now, true);

@@ -23,6 +23,7 @@ internal static class TrainingScreen
     {
         int width = Math.Clamp(columns - 1, 1, MostColumns);
         List<IRenderable> rows = [];
+        if (state.Stage is { } stage) rows.Add(Line(width, ($"stage {stage.Number} of {stage.Count}: {stage.Name}", s_accent)));
         if (state.Start is { } start)
         {
             string size = $"  {Quantity.Count(start.Parameters)} parameters, {Quantity.Count(start.ActiveParameters)} active";
@@ -43,6 +44,13 @@ internal static class TrainingScreen
             rows.Add(Line(width, ("best ", s_dim), (PlainText.OneLine(policy.Best), Style.Plain)));
             rows.Add(Line(width, ("worst ", s_dim), (PlainText.OneLine(policy.Worst), Style.Plain)));
             rows.Add(Line(width, (policy.Diagnosis, s_warning)));
+        }
+
+        if (state.Preference is { } preference)
+        {
+            rows.Add(Progress(preference.Step, preference.TotalSteps, state.Left, width, unicode));
+            rows.Add(Grid(Figures(state, preference), width));
+            rows.Add(Line(width, ("loss ", s_dim), (Sparkline.Of(state.Losses, width - 5, unicode), s_accent)));
         }
 
         if (state.Sample is { } sample) rows.Add(Sample(sample, width));
@@ -80,10 +88,12 @@ internal static class TrainingScreen
     private static IEnumerable<(string Name, string Value, Style Style)> Figures(ViewState state, PolicyStepMetrics step)
     {
         yield return ("reward", Quantity.Number(step.Reward, 4), s_bold);
-        yield return ("held out", state.PolicyEvaluation is { } evaluation ? $"{Quantity.Percent(evaluation.Accuracy)} solved at step {evaluation.Step:N0}" : "-", s_bold);
-        yield return ("right answers", Quantity.Percent(step.Accuracy), Style.Plain);
-        yield return ("right form", Quantity.Percent(step.Format), Style.Plain);
-        yield return ("groups with signal", Quantity.Percent(step.GroupsWithSignal), step.GroupsWithSignal < 0.1 ? s_warning : Style.Plain);
+        yield return ("held out", state.PolicyEvaluation is { } evaluation ? HeldOut(evaluation) : "-", s_bold);
+        if (!double.IsNaN(step.Accuracy)) yield return ("right answers", Quantity.Percent(step.Accuracy), Style.Plain);
+        if (!double.IsNaN(step.Format)) yield return ("right form", Quantity.Percent(step.Format), Style.Plain);
+        if (!double.IsNaN(step.GroupsWithSignal)) yield return ("groups with signal", Quantity.Percent(step.GroupsWithSignal), step.GroupsWithSignal < 0.1 ? s_warning : Style.Plain);
+        if (step.ValueLoss is { } value) yield return ("value loss", Quantity.Number(value, 3), Style.Plain);
+        if (step.ExplainedVariance is { } variance) yield return ("returns foreseen", Quantity.Percent(variance), Style.Plain);
         yield return ("response tokens", Quantity.Number(step.ResponseTokens, 4), Style.Plain);
         yield return ("cut off", Quantity.Percent(step.Truncated), step.Truncated > 0.5 ? s_warning : Style.Plain);
         yield return ("entropy", Quantity.Number(step.Entropy, 3), Style.Plain);
@@ -93,11 +103,32 @@ internal static class TrainingScreen
         yield return ("rollout tokens/s", Quantity.Count(step.RolloutTokensPerSecond), Style.Plain);
     }
 
+    private static string HeldOut(PolicyEvaluationMetrics evaluation) => double.IsNaN(evaluation.Accuracy) && evaluation.Reward is { } reward
+        ? $"reward {Quantity.Number(reward, 4)} at step {evaluation.Step:N0}"
+        : $"{Quantity.Percent(evaluation.Accuracy)} solved at step {evaluation.Step:N0}";
+
+    private static IEnumerable<(string Name, string Value, Style Style)> Figures(ViewState state, PreferenceStepMetrics step)
+    {
+        yield return ("loss", Quantity.Number(step.Loss, 5), double.IsFinite(step.Loss) ? s_bold : s_warning);
+        yield return ("held out", state.PreferenceEvaluation is { } evaluation ? $"{Quantity.Percent(evaluation.Accuracy)} of pairs at step {evaluation.Step:N0}" : "-", s_bold);
+        yield return ("right pairs", Quantity.Percent(step.Accuracy), Style.Plain);
+        yield return ("margin", Quantity.Number(step.Margin, 3), Style.Plain);
+        yield return ("chosen reward", Quantity.Number(step.ChosenReward, 3), Style.Plain);
+        yield return ("rejected reward", Quantity.Number(step.RejectedReward, 3), Style.Plain);
+        if (step.ChosenLogProbability is { } chosen) yield return ("chosen log π", Quantity.Number(chosen, 4), Style.Plain);
+        if (step.RejectedLogProbability is { } rejected) yield return ("rejected log π", Quantity.Number(rejected, 4), Style.Plain);
+        yield return ("learning rate", Quantity.Number(step.LearningRate, 3), Style.Plain);
+        yield return ("gradient norm", Quantity.Number(step.GradientNorm, 3), Style.Plain);
+        yield return ("tokens/s", Quantity.Count(step.TokensPerSecond), Style.Plain);
+        yield return ("tokens", $"{Quantity.Count(step.Tokens)}, {Quantity.Number(step.Epoch, 3)} epochs", Style.Plain);
+    }
+
     private static IEnumerable<(string Name, string Value, Style Style)> Figures(ViewState state, StepMetrics step)
     {
         yield return ("loss", Quantity.Number(step.Loss, 5), double.IsFinite(step.Loss) ? s_bold : s_warning);
         yield return ("evaluation", state.Evaluation is { } evaluation ? $"{Quantity.Number(evaluation.Loss, 5)} at step {evaluation.Step:N0}" : "-", s_bold);
         if (step.MtpLoss is { } mtp) yield return ("MTP loss", Quantity.Number(mtp, 5), Style.Plain);
+        if (step.TeacherDivergence is { } divergence) yield return ("from the teacher", Quantity.Number(divergence, 5), Style.Plain);
         if (state.Best is { } best) yield return ("best evaluation", $"{Quantity.Number(best.Loss, 5)} at step {best.Step:N0}", Style.Plain);
         yield return ("learning rate", Quantity.Number(step.LearningRate, 3), Style.Plain);
         yield return ("gradient norm", Quantity.Number(step.GradientNorm, 3) + (step.WasClipped ? " clipped" : ""), step.WasClipped ? s_warning : Style.Plain);

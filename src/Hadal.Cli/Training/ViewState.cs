@@ -11,13 +11,19 @@ internal sealed class ViewState
     private int _lossesPending;
     private double _lossSum;
 
-    public TrainingStart? Start { get; set; }
+    public StageStart? Stage { get; set; }
+
+    public TrainingStart? Start { get; init; }
 
     public StepMetrics? Step { get; set; }
 
     public PolicyStepMetrics? Policy { get; set; }
 
     public PolicyEvaluationMetrics? PolicyEvaluation { get; private set; }
+
+    public PreferenceStepMetrics? Preference { get; set; }
+
+    public PreferenceEvaluationMetrics? PreferenceEvaluation { get; private set; }
 
     public TimeSpan? Left { get; set; }
 
@@ -31,7 +37,10 @@ internal sealed class ViewState
     public List<double> Losses { get; } = [];
 
     /// <summary>The last few messages.</summary>
-    public Queue<string> Messages { get; } = new();
+    public Queue<string> Messages { get; init; } = new();
+
+    /// <summary>What is known when another run of the same line begins.</summary>
+    public ViewState Next(TrainingStart run) => new() { Stage = Stage, Start = run, Messages = Messages };
 
     public void Add(double loss)
     {
@@ -53,6 +62,8 @@ internal sealed class ViewState
     }
 
     public void Add(PolicyEvaluationMetrics evaluation) => PolicyEvaluation = evaluation;
+
+    public void Add(PreferenceEvaluationMetrics evaluation) => PreferenceEvaluation = evaluation;
 
     public void Add(string message)
     {

@@ -25,7 +25,7 @@ internal sealed class FolderWeights : WeightSource
     public override IReadOnlyList<StoredTensors> Stored => StoredIn(_checkpoint);
 
     /// <summary>Opens a folder.</summary>
-    public static new FolderWeights Open(string folder)
+    public static FolderWeights Open(string folder)
     {
         ModelConfig config = ModelConfig.Read(System.IO.Path.Combine(folder, "config.json"));
         SafetensorsCheckpoint checkpoint = SafetensorsCheckpoint.Open(folder);

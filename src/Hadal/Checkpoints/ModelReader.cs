@@ -59,6 +59,19 @@ public static class ModelReader
     {
         if (matrixType is { } wanted) MatrixTypes.Require(wanted);
         using WeightSource source = WeightSource.Open(path);
+        return Read(source, matrixType, trainable, progress);
+    }
+
+    /// <summary>Reads a reward model with its weights.</summary>
+    /// <inheritdoc cref="Read(string, ElementType?, bool, Action{long, long}?)"/>
+    internal static Transformer ReadScorer(string path, ElementType? matrixType, bool trainable)
+    {
+        using WeightSource source = WeightSource.Open(path, scorer: true);
+        return Read(source, matrixType, trainable, progress: null);
+    }
+
+    private static Transformer Read(WeightSource source, ElementType? matrixType, bool trainable, Action<long, long>? progress)
+    {
         using WorkerPool workers = new(matrixType?.IsBlocked() == true ? 0 : 1);
         Transformer model = source.Model;
         try

@@ -35,12 +35,17 @@ internal abstract class WeightSource : IDisposable
     public abstract IReadOnlyList<StoredTensors> Stored { get; }
 
     /// <summary>Opens a folder in Hugging Face layout or a .gguf file and checks every tensor's name, shape and type.</summary>
+    /// <param name="path">The folder or file.</param>
+    /// <param name="scorer">Whether it must hold a reward model rather than a language model.</param>
     /// <exception cref="ConfigurationException">The configuration is missing or can't be used.</exception>
-    /// <exception cref="CheckpointException">The weights are missing or can't be used.</exception>
-    public static WeightSource Open(string path)
+    /// <exception cref="CheckpointException">The weights are missing or can't be used, or are those of the other kind of model.</exception>
+    public static WeightSource Open(string path, bool scorer = false)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return GgufFile.IsGguf(path) ? GgufWeights.Open(path) : FolderWeights.Open(path);
+        WeightSource source = GgufFile.IsGguf(path) ? GgufWeights.Open(path) : FolderWeights.Open(path);
+        if (source.Model.Config.IsScorer == scorer) return source;
+        source.Dispose();
+        throw new CheckpointException(path, scorer ? "it is a language model, expected a reward model" : "it is a reward model, expected a language model");
     }
 
     /// <summary>How all parts of a parameter are stored; null if in several types, or in one that is only converted from.</summary>

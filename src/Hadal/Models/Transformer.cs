@@ -24,7 +24,12 @@ public sealed class Transformer : IDisposable
         Embedding = model.Declare("embed_tokens.weight", table, ParameterKind.Embedding);
         Layers = [.. Enumerable.Range(0, config.NumHiddenLayers).Select(l => new TransformerLayer(layers.In($"{l}"), config, l, $"layers.{l}"))];
         FinalNorm = model.Norm("norm", config.HiddenSize);
-        Head = config.TieWordEmbeddings ? Embedding : root.Declare("lm_head.weight", table, ParameterKind.Head);
+        Head = config switch
+        {
+            { IsScorer: true } => root.Declare("score.weight", new Shape(1, config.HiddenSize), ParameterKind.Head),
+            { TieWordEmbeddings: true } => Embedding,
+            _ => root.Declare("lm_head.weight", table, ParameterKind.Head),
+        };
         MainParameterCount = _parameters.Count;
         if (config is DeepSeekConfig deepSeek)
         {
@@ -54,7 +59,7 @@ public sealed class Transformer : IDisposable
     /// <summary>The norm after the last layer.</summary>
     public Parameter FinalNorm { get; }
 
-    /// <summary>Output head, [vocabulary, hidden]; the embedding itself where the two are tied.</summary>
+    /// <summary>Output head, [vocabulary, hidden]; the embedding itself where the two are tied. Of a reward model, [1, hidden].</summary>
     public Parameter Head { get; }
 
     /// <summary>Multi-token-prediction modules, nearest first.</summary>
@@ -102,7 +107,7 @@ public sealed class Transformer : IDisposable
     /// <summary>Scores of every token id after each hidden state.</summary>
     /// <param name="g">The graph.</param>
     /// <param name="hidden">[rows, hidden], normed; pick the rows that matter first, with <see cref="RowsOperation.Rows"/>.</param>
-    /// <returns>[rows, vocabulary].</returns>
+    /// <returns>[rows, vocabulary], of a reward model [rows, 1].</returns>
     public Tensor Logits(Graph g, Tensor hidden) => g.Linear(hidden, Head.Value);
 
     /// <summary>

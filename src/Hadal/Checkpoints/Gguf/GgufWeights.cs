@@ -29,7 +29,7 @@ internal sealed class GgufWeights : WeightSource
     public override IReadOnlyList<StoredTensors> Stored => StoredIn(_file);
 
     /// <summary>Opens a file.</summary>
-    public static new GgufWeights Open(string path)
+    public static GgufWeights Open(string path)
     {
         GgufFile file = GgufFile.Open(path);
         try

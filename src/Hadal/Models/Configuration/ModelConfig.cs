@@ -6,8 +6,16 @@ namespace Hadal.Models;
 /// <summary>What config.json says of a model: a record with the paper's terms, validated once when it is read.</summary>
 public abstract record ModelConfig
 {
+    private const string LanguageModelEnding = "ForCausalLM", ScorerEnding = "ForSequenceClassification";
+
     /// <summary>Hugging Face's name of the class, as <c>DeepseekV3ForCausalLM</c>.</summary>
     public required string Architecture { get; init; }
+
+    /// <summary>
+    /// Whether the head gives one score for a text instead of one for each token id: a reward model, in Hugging Face's terms
+    /// <c>ForSequenceClassification</c> with one label.
+    /// </summary>
+    public bool IsScorer => Architecture.EndsWith(ScorerEnding, StringComparison.Ordinal);
 
     /// <summary>Hugging Face's short name, as <c>deepseek_v3</c>.</summary>
     public required string ModelType { get; init; }
@@ -103,6 +111,20 @@ public abstract record ModelConfig
         };
     }
 
+    /// <summary>The configuration of a reward model with the same layers, and without prediction modules.</summary>
+    internal ModelConfig ToScorer()
+    {
+        if (IsScorer) return this;
+        Dictionary<string, JsonElement> keys = new(OtherKeys)
+        {
+            // So the ecosystem writes that there is one label.
+            ["id2label"] = JsonElement.Parse("""{"0":"LABEL_0"}"""),
+            ["label2id"] = JsonElement.Parse("""{"LABEL_0":0}"""),
+        };
+        ModelConfig scorer = this with { Architecture = ScorerOf(Architecture), OtherKeys = keys };
+        return scorer is DeepSeekConfig deepSeek ? deepSeek with { NumNextnPredictLayers = 0 } : scorer;
+    }
+
     /// <summary>The text of a config.json that other programs of the ecosystem read.</summary>
     /// <param name="storedAs">How the matrices beside it are stored; F8E4M3 adds DeepSeek's quantization_config.</param>
     public string ToJson(ElementType storedAs)
@@ -155,11 +177,14 @@ public abstract record ModelConfig
     private protected static string ReadArchitecture(ConfigReader reader, string expected)
     {
         string[] names = reader.Strings("architectures");
+        string scorer = ScorerOf(expected);
         reader.Require(
-            names.Length == 0 || (names.Length == 1 && names[0] == expected), "architectures",
-            names.Length == 1 ? ConfigReader.Quote(names[0]) : $"{names.Length} names", $"'{expected}'");
-        return expected;
+            names.Length == 0 || (names.Length == 1 && (names[0] == expected || names[0] == scorer)), "architectures",
+            names.Length == 1 ? ConfigReader.Quote(names[0]) : $"{names.Length} names", $"'{expected}' or '{scorer}'");
+        return names.Length == 1 ? names[0] : expected;
     }
+
+    private static string ScorerOf(string architecture) => architecture.Replace(LanguageModelEnding, ScorerEnding, StringComparison.Ordinal);
 
     private protected static (int, int)? ReadWeightBlockSize(ConfigReader reader)
     {

@@ -5,6 +5,9 @@ namespace Hadal.Models;
 /// <summary>How much each part of the training loss counts; as in DeepSeek-V3 (2412.19437) section 4.2 unless set.</summary>
 public sealed record ObjectiveOptions
 {
+    /// <summary>How much the mean of the next-token cross entropies counts: 1 but where soft labels stand beside or in place of it.</summary>
+    public float MainWeight { get; init; } = 1;
+
     /// <summary>λ of eq. 25: how much the mean of the prediction modules' losses counts.</summary>
     public float MtpWeight { get; init; } = 0.3f;
 
@@ -30,4 +33,5 @@ public readonly record struct LossSum(double Sum, double Weight)
 /// <param name="Modules">Cross entropies of the prediction modules, all depths together.</param>
 /// <param name="Balance">The balance losses' share of <paramref name="Loss"/>, weighted as in it.</param>
 /// <param name="ZLoss">Squared logarithms of the main head's softmax denominators.</param>
-public sealed record TrainingLoss(Tensor Loss, LossSum Main, LossSum Modules, double Balance, LossSum ZLoss);
+/// <param name="Hidden">[tokens, hidden]: what the main head has read, on the graph, for losses that are added.</param>
+public sealed record TrainingLoss(Tensor Loss, LossSum Main, LossSum Modules, double Balance, LossSum ZLoss, Tensor Hidden);

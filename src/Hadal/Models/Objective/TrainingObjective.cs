@@ -32,7 +32,7 @@ public static class TrainingObjective
 
         ExpertBalance balance = new(options.Balance, totals.Tokens, load);
         Tensor hidden = model.Forward(g, batch.Tokens, balance: balance);                               // [tokens, hidden]
-        Scored main = Score(g, model, batch, hidden, rows: null, depth: 0, 1 / totals.Main, options.ZLossWeight);
+        Scored main = Score(g, model, batch, hidden, rows: null, depth: 0, options.MainWeight / totals.Main, options.ZLossWeight);
         Tensor loss = main.Loss;
         LossSum modules = default;
         if (model.Modules.Count > 0 && options.MtpWeight != 0)
@@ -49,7 +49,7 @@ public static class TrainingObjective
         }
 
         if (balance.Loss is { } unevenness) loss = g.AddScaled(loss, unevenness, 1);
-        return new TrainingLoss(loss, main.CrossEntropy, modules, balance.Value, main.ZLoss);
+        return new TrainingLoss(loss, main.CrossEntropy, modules, balance.Value, main.ZLoss, hidden);
     }
 
     // Row i of `hidden` belongs to token rows[i] and predicts the target `depth` rows further. Rows without a target don't reach the head.

@@ -50,7 +50,8 @@ public sealed record LearningDiagnosis(LearningTrouble Trouble, string Sentence)
     /// <summary>Steps that a judgment needs.</summary>
     public const int FewestSteps = 4;
 
-    private const int Window = 20;
+    /// <summary>Steps that a judgment looks at.</summary>
+    internal const int Window = 20;
 
     /// <summary>Names the likely cause. The rules are tried from what hides others to what others hide.</summary>
     /// <param name="steps">All steps so far; the last 20 are looked at.</param>

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Hadal.Reinforcement.Losses;
 using Hadal.Reinforcement.Rewards;
 
@@ -8,7 +9,7 @@ namespace Hadal.Reinforcement.Diagnosis;
 /// <param name="Reward">Mean of the total reward.</param>
 /// <param name="Accuracy">Share of right answers.</param>
 /// <param name="Format">Share of responses of the form.</param>
-/// <param name="GroupsWithSignal">Share of groups whose rewards are not all the same.</param>
+/// <param name="GroupsWithSignal">Share of groups whose rewards are not all the same; not a number without groups.</param>
 /// <param name="Length">Mean tokens of a response.</param>
 /// <param name="Truncated">Share of responses cut off by the limit of tokens.</param>
 /// <param name="Entropy">Mean entropy of the policy at its tokens, in nats.</param>
@@ -16,13 +17,14 @@ namespace Hadal.Reinforcement.Diagnosis;
 /// <param name="Clipped">Share of tokens held at a clip.</param>
 /// <param name="Best">Index of the response with the highest reward, the first of equals.</param>
 /// <param name="Worst">Index of the response with the lowest reward, the first of equals.</param>
+[JsonNumberHandling(JsonNumberHandling.AllowNamedFloatingPointLiterals)]
 public sealed record StepStatistics(
     int Responses, double Reward, double Accuracy, double Format, double GroupsWithSignal, double Length, double Truncated, double Entropy,
     double Divergence, double Clipped, int Best, int Worst)
 {
     /// <summary>Puts a step's statistics together.</summary>
     /// <param name="rewards">[sequences], groups one after the other.</param>
-    /// <param name="groupSize">Responses to one prompt.</param>
+    /// <param name="groupSize">Responses to one prompt; 1 where they are not compared with each other.</param>
     /// <param name="lengths">[sequences]: tokens.</param>
     /// <param name="truncated">[sequences]: whether the limit cut the response off.</param>
     /// <param name="entropies">[tokens], in nats; empty if they were not computed.</param>
@@ -50,7 +52,7 @@ public sealed record StepStatistics(
         }
 
         foreach (float nats in entropies) entropy += nats;
-        double groups = (double)GroupAdvantages.GroupsWithSignal(totals, groupSize).Length * groupSize / rewards.Length;
+        double groups = groupSize == 1 ? double.NaN : (double)GroupAdvantages.GroupsWithSignal(totals, groupSize).Length * groupSize / rewards.Length;
         int n = rewards.Length;
         return new StepStatistics(
             n, total / n, accuracy / n, format / n, groups, tokens / n, cut / n, entropies.IsEmpty ? double.NaN : entropy / entropies.Length,

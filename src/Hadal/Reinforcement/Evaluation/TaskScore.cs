@@ -39,6 +39,17 @@ public sealed record TaskScore(
             rollouts.Average(r => r.Reward.Format), rollouts.Average(r => r.Response.Length));
     }
 
+    /// <summary>The share of right answers to the problems of each task of a mix; null where the problems are of one task.</summary>
+    /// <param name="rollouts">Answers in any order.</param>
+    public static IReadOnlyDictionary<string, double>? AccuracyByTask(IReadOnlyList<Rollout> rollouts)
+    {
+        ArgumentNullException.ThrowIfNull(rollouts);
+        ILookup<string?, Rollout> byTask = rollouts.ToLookup(rollout => (rollout.Problem as MixedProblem)?.TaskName);
+        return byTask.Count == 0 || byTask.Contains(null)
+            ? null
+            : byTask.OrderBy(task => task.Key, StringComparer.Ordinal).ToDictionary(task => task.Key!, task => task.Average(rollout => rollout.Reward.Accuracy));
+    }
+
     // 1 - C(n - c, k) / C(n, k), as a product.
     private static double PassAt(int k, Rollout[] answers)
     {

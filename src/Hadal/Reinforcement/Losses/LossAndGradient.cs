@@ -13,6 +13,14 @@ public record LossAndGradient(double Value, ReadOnlyMemory<float> Gradient)
     /// <returns>[1].</returns>
     /// <exception cref="ArgumentException">The tensor has more or fewer elements.</exception>
     public Tensor OnGraph(Graph g, Tensor x) => g.LossOf(x, Value, Gradient.Span);
+
+    /// <summary>The loss and its gradient times a factor; what else there is to watch stays.</summary>
+    internal LossAndGradient Times(double factor)
+    {
+        float[] gradient = Gradient.ToArray();
+        for (int i = 0; i < gradient.Length; i++) gradient[i] = (float)(gradient[i] * factor);
+        return this with { Value = Value * factor, Gradient = gradient };
+    }
 }
 
 /// <summary>A loss of a policy with what there is to watch; the gradient is with respect to the log-probabilities of the tokens.</summary>
@@ -24,11 +32,6 @@ public record LossAndGradient(double Value, ReadOnlyMemory<float> Gradient)
 public sealed record PolicyLoss(double Value, ReadOnlyMemory<float> Gradient, double ClippedLow, double ClippedHigh, double Divergence)
     : LossAndGradient(Value, Gradient)
 {
-    /// <summary>The loss and its gradient times a factor; what there is to watch stays.</summary>
-    internal PolicyLoss Times(double factor)
-    {
-        float[] gradient = Gradient.ToArray();
-        for (int i = 0; i < gradient.Length; i++) gradient[i] = (float)(gradient[i] * factor);
-        return this with { Value = Value * factor, Gradient = gradient };
-    }
+    /// <inheritdoc cref="LossAndGradient.Times"/>
+    internal new PolicyLoss Times(double factor) => (PolicyLoss)base.Times(factor);
 }

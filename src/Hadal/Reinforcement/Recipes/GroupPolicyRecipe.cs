@@ -1,7 +1,5 @@
-using Hadal.Numerics;
 using Hadal.Reinforcement.Rewards;
 using Hadal.Reinforcement.Rollouts;
-using Hadal.Training;
 
 namespace Hadal.Reinforcement;
 
@@ -31,23 +29,8 @@ public enum PolicyAlgorithm
 }
 
 /// <summary>Everything that decides what a run of reinforcement learning from verified answers computes (R1-Zero's stage).</summary>
-public sealed record GroupPolicyRecipe
+public sealed record GroupPolicyRecipe : StageRecipe
 {
-    /// <summary>What tells a recipe of this kind apart: <c>grpo</c>.</summary>
-    public required string Stage { get; init; }
-
-    /// <summary>What the recipe is for, in words.</summary>
-    public string? Description { get; init; }
-
-    /// <summary>The folder that the run makes.</summary>
-    public required string Output { get; init; }
-
-    /// <summary>Decides problems, samples and their order.</summary>
-    public int Seed { get; init; } = 1;
-
-    /// <summary>The folder of the model to start from, with its tokenizer.</summary>
-    public required string Model { get; init; }
-
     /// <summary>What to learn.</summary>
     public TaskOptions Task { get; init; } = new();
 
@@ -66,20 +49,10 @@ public sealed record GroupPolicyRecipe
     /// <summary>Steps: each samples anew.</summary>
     public required int Steps { get; init; }
 
-    /// <summary>The type that matrices and the factors of products are rounded to; see <see cref="TrainingRecipe.Precision"/>.</summary>
-    public ProductPrecision Precision { get; init; } = ProductPrecision.F32;
-
-    /// <summary>The optimiser.</summary>
-    public OptimizerOptions Optimizer { get; init; } = new();
-
-    /// <summary>The learning rate by step.</summary>
-    public LearningRateOptions LearningRate { get; init; } = new() { Kind = LearningRateKind.Constant, Peak = 1e-6 };
-
     /// <summary>When to solve held-out problems.</summary>
     public PolicyEvaluationOptions Evaluation { get; init; } = new();
 
-    /// <summary>When to save.</summary>
-    public CheckpointOptions Checkpoints { get; init; } = new() { Every = 20 };
+    internal override IReadOnlyList<string> ReadModels => Policy.KlWeight > 0 ? [Model] : [];
 }
 
 /// <summary>Sampling of responses.</summary>
@@ -119,8 +92,18 @@ public sealed record PolicyOptions
     /// <summary>Responses that pass through the model at once; the gradients of an update are accumulated.</summary>
     public int MicroResponses { get; init; } = 64;
 
-    /// <summary>Whether groups whose rewards are all the same are left out of the update (DAPO's dynamic sampling, without sampling again).</summary>
+    /// <summary>Whether groups whose rewards are all the same are left out of the update; DAPO always does.</summary>
     public bool DropGroupsWithoutSignal { get; init; }
+
+    /// <summary>
+    /// Most rounds of sampling in a step: in each but the first, other problems are asked in place of groups without signal, until there are as many
+    /// groups as the recipe has (DAPO's dynamic sampling, arXiv 2503.14476, equation 11). Null for the algorithm's own: 3 for DAPO, else 1.
+    /// </summary>
+    public int? SamplingRounds { get; init; }
+
+    internal bool DropsGroups => DropGroupsWithoutSignal || SamplingRounds > 1 || Algorithm == PolicyAlgorithm.Dapo;
+
+    internal int MostRounds => SamplingRounds ?? (Algorithm == PolicyAlgorithm.Dapo ? 3 : 1);
 
     /// <summary>γ of the routing biases' update by load; 0 leaves them as the base model has them.</summary>
     public float BalancingSpeed { get; init; }

@@ -12,21 +12,18 @@ internal static class GroupPolicyRecipeChecks
     /// <exception cref="Hadal.Training.RecipeException">A value can't be; the message names its key.</exception>
     public static void Check(GroupPolicyRecipe recipe)
     {
-        Require(recipe.Stage == Stage, "stage", recipe.Stage, Stage);
+        StageRecipeChecks.Check(recipe, Stage);
+        StageRecipeChecks.Check(recipe.Rollouts);
         Require(recipe.Steps > 0, "steps", recipe.Steps, "1 or more");
-        Require(recipe.Rollouts.Problems > 0, "rollouts.problems", recipe.Rollouts.Problems, "1 or more");
         Require(recipe.Rollouts.GroupSize > 1, "rollouts.groupSize", recipe.Rollouts.GroupSize, "2 or more, since responses are compared with their group");
-        Require(recipe.Rollouts.MaxTokens > 0, "rollouts.maxTokens", recipe.Rollouts.MaxTokens, "1 or more");
-        Require(recipe.Rollouts.Temperature > 0 && float.IsFinite(recipe.Rollouts.Temperature), "rollouts.temperature", recipe.Rollouts.Temperature, "more than 0");
         Require(recipe.Policy.ClipLow is null or (> 0 and < 1), "policy.clipLow", recipe.Policy.ClipLow, "between 0 and 1");
         Require(recipe.Policy.ClipHigh is null or > 0, "policy.clipHigh", recipe.Policy.ClipHigh, "more than 0");
         Require(recipe.Policy.KlWeight >= 0 && double.IsFinite(recipe.Policy.KlWeight), "policy.klWeight", recipe.Policy.KlWeight, "0 or more");
+        Require(recipe.Policy.SamplingRounds is null or > 0, "policy.samplingRounds", recipe.Policy.SamplingRounds, "1 or more");
         Require(recipe.Policy.Updates > 0, "policy.updates", recipe.Policy.Updates, "1 or more");
         Require(recipe.Policy.MicroResponses > 0, "policy.microResponses", recipe.Policy.MicroResponses, "1 or more");
         Require(recipe.Policy.BalancingSpeed >= 0 && float.IsFinite(recipe.Policy.BalancingSpeed), "policy.balancingSpeed", recipe.Policy.BalancingSpeed, "0 or more");
         Require(recipe.Evaluation.Every >= 0, "evaluation.every", recipe.Evaluation.Every, "0 or more");
         Require(recipe.Evaluation.Problems >= 0, "evaluation.problems", recipe.Evaluation.Problems, "0 or more");
-        Require(recipe.Checkpoints.Every >= 0, "checkpoints.every", recipe.Checkpoints.Every, "0 or more");
-        Require(recipe.Checkpoints.Keep > 0, "checkpoints.keep", recipe.Checkpoints.Keep, "1 or more");
     }
 }

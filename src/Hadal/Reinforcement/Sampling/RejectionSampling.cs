@@ -1,6 +1,3 @@
-using System.Text.Encodings.Web;
-using System.Text.Json;
-using Hadal.Checkpoints;
 using Hadal.Reinforcement.Rewards;
 
 namespace Hadal.Reinforcement.Sampling;
@@ -43,8 +40,6 @@ public enum Rejection
 /// </summary>
 public sealed record RejectionSampling
 {
-    private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
-
     /// <summary>Most tokens of a response.</summary>
     public int LongestResponse { get; init; } = int.MaxValue;
 
@@ -104,24 +99,6 @@ public sealed record RejectionSampling
         double share = LeastLanguageShare > 0 ? LanguageConsistency.Share(ResponseFormat.Reasoning(sample.Response), Language) : 1;
         if (share < LeastLanguageShare) return Rejection.MixedLanguages;
         return Repetition.RepeatedShare(sample.Response, RunLength) > LargestRepeatedShare ? Rejection.Repetitive : null;
-    }
-
-    /// <summary>A response as a line of chat data: <c>{"messages":[{"role":"user",...},{"role":"assistant",...}]}</c>.</summary>
-    public static string ToChatLine(SampledResponse sample)
-    {
-        ArgumentNullException.ThrowIfNull(sample);
-        return JsonSerializer.Serialize(
-            new { messages = new[] { new { role = "user", content = sample.Prompt }, new { role = "assistant", content = sample.Response } } }, s_json);
-    }
-
-    /// <summary>Writes responses as chat data, a line each. The file appears whole or not at all.</summary>
-    /// <exception cref="CheckpointException">The file can't be written; an old one is untouched.</exception>
-    public static void Write(string path, IEnumerable<SampledResponse> samples)
-    {
-        ArgumentNullException.ThrowIfNull(samples);
-        using AtomicFile file = new(path);
-        foreach (SampledResponse sample in samples) file.Stream.Write(System.Text.Encoding.UTF8.GetBytes(ToChatLine(sample) + "\n"));
-        file.Commit();
     }
 
     // Responses that differ in blank space alone are the same.

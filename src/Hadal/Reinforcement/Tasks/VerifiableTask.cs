@@ -84,6 +84,9 @@ public abstract class VerifiableTask
         return problem.Prompt;
     }
 
+    /// <summary>What tells a problem from others, for whoever holds several tasks.</summary>
+    internal string KeyOf(Problem problem) => Key(problem);
+
     /// <summary>The check behind <see cref="Verify"/>: the answer is trimmed and of bounded length, and may be anything else.</summary>
     protected abstract bool IsCorrect(Problem problem, string answer);
 

@@ -26,8 +26,8 @@ public static class BpeTrainer
 
         long total = 0, read = 0;
         foreach (string file in files) total += Length(file);
-        int tokens = options.SpecialTokens.Count + 256;
-        Dictionary<string, long> words = new WordCounter(steps, options.SpecialTokens, options.Threads).Count(
+        int tokens = options.AddedTokens.Count + 256;
+        Dictionary<string, long> words = new WordCounter(steps, options.AddedTokens, options.Threads).Count(
             files, bytes => progress?.Invoke(new BpeTrainerProgress(read += bytes, total, tokens, options.VocabSize)));
 
         MergeLearner learner = new(words);
@@ -55,14 +55,14 @@ public static class BpeTrainer
 
     private static void Check(BpeTrainerOptions options)
     {
-        int least = options.SpecialTokens.Count + 256;
+        int least = options.AddedTokens.Count + 256;
         if (options.VocabSize < least)
         {
-            string found = $"A vocabulary of {options.VocabSize} has no room for 256 bytes and {options.SpecialTokens.Count} special tokens.";
+            string found = $"A vocabulary of {options.VocabSize} has no room for 256 bytes and {options.AddedTokens.Count} special tokens.";
             throw new ArgumentException(found, nameof(options));
         }
 
-        if (options.SpecialTokens.Any(string.IsNullOrEmpty) || options.SpecialTokens.Distinct().Count() < options.SpecialTokens.Count)
+        if (options.AddedTokens.Any(string.IsNullOrEmpty) || options.AddedTokens.Distinct().Count() < options.AddedTokens.Count)
         {
             throw new ArgumentException("Special tokens must have text and differ from each other.", nameof(options));
         }

@@ -9,6 +9,15 @@ public sealed record BpeTrainerOptions
     /// <summary>Special tokens in the order of their ids, from 0 on. Text is cut at them, and they are never learned from.</summary>
     public IReadOnlyList<string> SpecialTokens { get; init; } = [];
 
+    /// <summary>
+    /// Tokens behind the special ones that are found as a whole like them and are text all the same, as <c>&lt;think&gt;</c> is: they stay when decoding leaves
+    /// special tokens out, and are read from whatever text holds them.
+    /// </summary>
+    public IReadOnlyList<string> MarkupTokens { get; init; } = [];
+
+    /// <summary>Special tokens and markup, in the order of their ids.</summary>
+    internal IReadOnlyList<string> AddedTokens => [.. SpecialTokens, .. MarkupTokens];
+
     /// <summary>Name of the pattern that cuts text into words, as in tokenizer.ggml.pre of GGUF.</summary>
     public string Pattern { get; init; } = "gpt-2";
 

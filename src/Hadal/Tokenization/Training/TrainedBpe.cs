@@ -21,7 +21,7 @@ public sealed class TrainedBpe
     {
         _options = options;
         _patterns = patterns;
-        _tokens = [.. options.SpecialTokens, .. names[..256].OrderBy(name => name[0]), .. names[256..]];
+        _tokens = [.. options.AddedTokens, .. names[..256].OrderBy(name => name[0]), .. names[256..]];
         Merges = [.. merges.Select(merge => (names[merge.Left], names[merge.Right]))];
     }
 
@@ -62,13 +62,13 @@ public sealed class TrainedBpe
         json.WriteNull("truncation");
         json.WriteNull("padding");
         json.WriteStartArray("added_tokens");
-        for (int id = 0; id < _options.SpecialTokens.Count; id++)
+        for (int id = 0; id < _options.AddedTokens.Count; id++)
         {
             json.WriteStartObject();
             json.WriteNumber("id", id);
             json.WriteString("content", _tokens[id]);
             foreach (string flag in (ReadOnlySpan<string>)["single_word", "lstrip", "rstrip", "normalized"]) json.WriteBoolean(flag, false);
-            json.WriteBoolean("special", true);
+            json.WriteBoolean("special", id < _options.SpecialTokens.Count);
             json.WriteEndObject();
         }
 

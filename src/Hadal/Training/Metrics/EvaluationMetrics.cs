@@ -14,4 +14,6 @@ public sealed record EvaluationMetrics : TrainingEvent
 
     /// <summary>Whether the exponential moving average of the weights was measured, instead of the weights.</summary>
     public bool FromAverage { get; init; }
+
+    internal override void TellTo(ITrainingObserver observer) => observer.Evaluated(this);
 }

@@ -6,6 +6,11 @@ namespace Hadal.Training;
 /// </summary>
 public interface ITrainingObserver : IDisposable
 {
+    /// <summary>A stage of a line begins; the run that it makes starts next. Does nothing unless implemented: most watch a single run.</summary>
+    void StageStarted(StageStart stage)
+    {
+    }
+
     /// <summary>The run begins, or goes on from a checkpoint.</summary>
     void Started(TrainingStart run);
 
@@ -17,6 +22,12 @@ public interface ITrainingObserver : IDisposable
 
     /// <summary>The policy has been measured on held-out problems.</summary>
     void Evaluated(PolicyEvaluationMetrics evaluation);
+
+    /// <summary>A step on pairs of answers has been made.</summary>
+    void Stepped(PreferenceStepMetrics step);
+
+    /// <summary>The model has been measured on held-out pairs.</summary>
+    void Evaluated(PreferenceEvaluationMetrics evaluation);
 
     /// <summary>The model has been measured.</summary>
     void Evaluated(EvaluationMetrics evaluation);

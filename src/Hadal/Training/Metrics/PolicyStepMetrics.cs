@@ -9,10 +9,10 @@ public sealed record PolicyStepMetrics : TrainingEvent
     /// <summary>Mean of the total reward.</summary>
     public required double Reward { get; init; }
 
-    /// <summary>Share of right answers.</summary>
+    /// <summary>Share of right answers; not a number where nothing is right or wrong.</summary>
     public required double Accuracy { get; init; }
 
-    /// <summary>Share of responses of the required form.</summary>
+    /// <summary>Share of responses of the required form; not a number where none is.</summary>
     public required double Format { get; init; }
 
     /// <summary>Mean of the punishment of length before its weight, 0 to -1.</summary>
@@ -21,8 +21,14 @@ public sealed record PolicyStepMetrics : TrainingEvent
     /// <summary>Mean share of words in the wanted language.</summary>
     public double LanguageReward { get; init; }
 
-    /// <summary>Share of groups whose rewards are not all the same: the others teach nothing.</summary>
+    /// <summary>Share of groups whose rewards are not all the same: the others teach nothing; not a number without groups.</summary>
     public required double GroupsWithSignal { get; init; }
+
+    /// <summary>Rounds of sampling: more than one where other problems were asked in place of groups without signal; null where groups are not sampled so.</summary>
+    public int? SamplingRounds { get; init; }
+
+    /// <summary>Responses that were trained on; null where that is all of them.</summary>
+    public int? TrainedResponses { get; init; }
 
     /// <summary>Mean tokens of a response.</summary>
     public required double ResponseTokens { get; init; }
@@ -63,8 +69,16 @@ public sealed record PolicyStepMetrics : TrainingEvent
     /// <summary>The response with the lowest reward, its prompt before it.</summary>
     public required string Worst { get; init; }
 
+    /// <summary>Loss of the value head, over all updates of the step; null without one.</summary>
+    public double? ValueLoss { get; init; }
+
+    /// <summary>Share of the variance of returns that the values had foreseen: 1 for all, 0 for no better than their mean; null without values.</summary>
+    public double? ExplainedVariance { get; init; }
+
     /// <summary>What the last steps say about whether and why not the policy learns, in a sentence.</summary>
     public required string Diagnosis { get; init; }
+
+    internal override void TellTo(ITrainingObserver observer) => observer.Stepped(this);
 }
 
 /// <summary>How many held-out problems the policy solves.</summary>
@@ -73,9 +87,17 @@ public sealed record PolicyEvaluationMetrics : TrainingEvent
     /// <summary>Problems asked.</summary>
     public required int Problems { get; init; }
 
-    /// <summary>Share solved by one greedy answer each.</summary>
+    /// <summary>Share solved by one greedy answer each; not a number where nothing is right or wrong.</summary>
     public required double Accuracy { get; init; }
+
+    /// <summary>The same of each task where several are asked at once; null where it is one.</summary>
+    public IReadOnlyDictionary<string, double>? AccuracyByTask { get; init; }
 
     /// <summary>Mean tokens of a response.</summary>
     public required double ResponseTokens { get; init; }
+
+    /// <summary>Mean of the total reward; null in recordings of before it was noted.</summary>
+    public double? Reward { get; init; }
+
+    internal override void TellTo(ITrainingObserver observer) => observer.Evaluated(this);
 }

@@ -8,4 +8,6 @@ public sealed record SampleText : TrainingEvent
 
     /// <summary>What it made of it, without the prompt.</summary>
     public required string Text { get; init; }
+
+    internal override void TellTo(ITrainingObserver observer) => observer.Sampled(this);
 }

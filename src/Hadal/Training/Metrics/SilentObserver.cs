@@ -29,6 +29,16 @@ public sealed class SilentObserver : ITrainingObserver
     }
 
     /// <inheritdoc/>
+    public void Stepped(PreferenceStepMetrics step)
+    {
+    }
+
+    /// <inheritdoc/>
+    public void Evaluated(PreferenceEvaluationMetrics evaluation)
+    {
+    }
+
+    /// <inheritdoc/>
     public void Sampled(SampleText sample)
     {
     }

@@ -18,6 +18,9 @@ public sealed record StepMetrics : TrainingEvent
     /// <summary>Mean cross entropy of the multi-token-prediction modules before its weight λ, in nats per token; null without modules.</summary>
     public double? MtpLoss { get; init; }
 
+    /// <summary>Mean divergence from the teacher before its weight, in nats per token; null without one.</summary>
+    public double? TeacherDivergence { get; init; }
+
     /// <summary>Sequence-wise balance loss as it was added, its factor α included; null without one.</summary>
     public double? BalanceLoss { get; init; }
 
@@ -59,4 +62,6 @@ public sealed record StepMetrics : TrainingEvent
 
     /// <summary>Tokens of this step, all rows and micro-batches together.</summary>
     public required int BatchTokens { get; init; }
+
+    internal override void TellTo(ITrainingObserver observer) => observer.Stepped(this);
 }

@@ -28,6 +28,6 @@ public sealed record TrainingEnd
     /// <summary>Time since the start or the resume.</summary>
     public required TimeSpan Elapsed { get; init; }
 
-    /// <summary>Where the model is.</summary>
+    /// <summary>Where the model is, or what else the run has made.</summary>
     public required string Folder { get; init; }
 }

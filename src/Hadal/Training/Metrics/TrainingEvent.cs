@@ -12,8 +12,14 @@ namespace Hadal.Training;
 [JsonDerivedType(typeof(SampleText), "sample")]
 [JsonDerivedType(typeof(PolicyStepMetrics), "policyStep")]
 [JsonDerivedType(typeof(PolicyEvaluationMetrics), "policyEvaluation")]
+[JsonDerivedType(typeof(PreferenceStepMetrics), "preferenceStep")]
+[JsonDerivedType(typeof(PreferenceEvaluationMetrics), "preferenceEvaluation")]
+[JsonDerivedType(typeof(SampledProblem), "sampledProblem")]
 public abstract record TrainingEvent
 {
     /// <summary>Updates made so far: 1 after the first.</summary>
     public required int Step { get; init; }
+
+    /// <summary>Calls the method of an observer that is meant for this kind of event.</summary>
+    internal abstract void TellTo(ITrainingObserver observer);
 }

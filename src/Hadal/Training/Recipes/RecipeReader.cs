@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
@@ -87,7 +88,7 @@ public static class RecipeReader
     /// <summary>Writes a recipe as it is used, with all its defaults.</summary>
     public static string ToJson<T>(T recipe) => JsonSerializer.Serialize(recipe, Options);
 
-    private static string ReadText(string path)
+    internal static string ReadText(string path)
     {
         try
         {
@@ -130,15 +131,21 @@ public static class RecipeReader
             throw new RecipeException($"--set {setting}: found no key and value, expected a form like learningRate.peak=3e-4.");
         }
 
-        JsonObject place = recipe;
-        foreach (string key in keys[..^1])
-        {
-            if (place[key] is null) place[key] = new JsonObject();
-            place = place[key] as JsonObject ?? throw new RecipeException($"--set {setting}: '{key}' is {Describe(place[key])}, expected an object to set a key of.");
-        }
-
-        place[keys[^1]] = Value(setting[(equals + 1)..]);
+        JsonNode place = recipe;
+        foreach (string key in keys[..^1]) place = Within(place, key, setting);
+        if (place is not JsonObject holder) throw new RecipeException($"--set {setting}: '{keys[^2]}' is {Describe(place)}, expected an object to set a key of.");
+        holder[keys[^1]] = Value(setting[(equals + 1)..]);
         CheckKeys(recipe, Options.GetTypeInfo(type), $"--set {setting}", "");
+    }
+
+    // Of an object a key, which is made if it is missing; of an array an item by its name or its place.
+    private static JsonNode Within(JsonNode place, string key, string setting)
+    {
+        if (place is JsonObject values) return values[key] ??= new JsonObject();
+        JsonNode? item = place is not JsonArray items ? null
+            : int.TryParse(key, NumberStyles.None, CultureInfo.InvariantCulture, out int index) ? items.ElementAtOrDefault(index)
+            : items.FirstOrDefault(named => named is JsonObject o && o["name"]?.ToString() == key);
+        return item ?? throw new RecipeException($"--set {setting}: nothing is called '{key}' in {Describe(place)}, expected a key, or the name or place of an item.");
     }
 
     // 3e-4, true, null, [..] and {..} are themselves; anything else is text, so that paths need no quotes.

@@ -12,6 +12,8 @@ internal static class RecipeValidation
         Require(recipe.Epochs is null or (> 0 and < 1e6), "epochs", recipe.Epochs, "a positive number");
         Require(recipe.Batch.Packs > 0, "batch.packs", recipe.Batch.Packs, "1 or more");
         Require(recipe.Batch.MicroPacks is null or > 0, "batch.microPacks", recipe.Batch.MicroPacks, "1 or more");
+        Require(recipe.Objective.MainWeight >= 0 && float.IsFinite(recipe.Objective.MainWeight), "objective.mainWeight", recipe.Objective.MainWeight, "0 or more");
+        if (recipe.Teacher is { } teacher) Check(teacher);
         Require(recipe.Balancing.Speed >= 0 && float.IsFinite(recipe.Balancing.Speed), "balancing.speed", recipe.Balancing.Speed, "0 or more");
         Require(recipe.Balancing.Until is >= 0 and <= 1, "balancing.until", recipe.Balancing.Until, "0 to 1");
         Require(recipe.Evaluation.Every >= 0, "evaluation.every", recipe.Evaluation.Every, "0 or more");
@@ -28,11 +30,19 @@ internal static class RecipeValidation
         {
             int named = (t.Path is null ? 0 : 1) + (t.Bytes ? 1 : 0) + (t.TrainVocabSize is null ? 0 : 1);
             Require(named == 1, "tokenizer", $"{named} of path, bytes and trainVocabSize", "one");
+            Require(t.Markup.Count == 0 || t.TrainVocabSize is not null, "tokenizer.markup", string.Join(' ', t.Markup), "none, since no vocabulary is learnt");
         }
         else
         {
             Require(recipe.Model.Path is not null, "tokenizer", "nothing", "one, since a new model has none of its own");
         }
+    }
+
+    private static void Check(TeacherOptions teacher)
+    {
+        Require(teacher.Weight >= 0 && double.IsFinite(teacher.Weight), "teacher.weight", teacher.Weight, "0 or more");
+        Require(teacher.Temperature > 0 && float.IsFinite(teacher.Temperature), "teacher.temperature", teacher.Temperature, "more than 0");
+        Require(teacher.JensenShannon is null or (>= 0 and <= 1), "teacher.jensenShannon", teacher.JensenShannon, "0 to 1");
     }
 
     /// <exception cref="RecipeException">It does not hold.</exception>

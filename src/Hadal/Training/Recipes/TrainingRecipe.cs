@@ -56,6 +56,9 @@ public sealed record TrainingRecipe
     /// <summary>The parts of the loss.</summary>
     public ObjectiveOptions Objective { get; init; } = new();
 
+    /// <summary>A model whose distributions are learnt beside the data; without it there is none.</summary>
+    public TeacherOptions? Teacher { get; init; }
+
     /// <summary>Load balancing without a loss.</summary>
     public BiasUpdateOptions Balancing { get; init; } = new();
 
@@ -94,8 +97,13 @@ public sealed record TokenizerSource
     /// <summary>True for the 256 bytes and the end of text: nothing to learn, and a loss in nats per byte.</summary>
     public bool Bytes { get; init; }
 
-    /// <summary>Learns a byte-level BPE of this size from the training sources, which must be plain text.</summary>
+    /// <summary>Learns a byte-level BPE of this size from the training sources, which must be text, plain or in lines of JSON.</summary>
     public int? TrainVocabSize { get; init; }
+
+    /// <summary>
+    /// For a vocabulary that is learnt: markup such as <c>&lt;think&gt;</c> that is to be one token each, and is text all the same.
+    /// </summary>
+    public IReadOnlyList<string> Markup { get; init; } = [];
 
     /// <summary>A Jinja file to go with it, for models that come without a chat template.</summary>
     public string? ChatTemplate { get; init; }

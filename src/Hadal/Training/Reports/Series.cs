@@ -45,6 +45,11 @@ internal static class Series
         return smooth;
     }
 
+    /// <summary>At most so many items, first and last among them, evenly far apart.</summary>
+    public static T[] Spread<T>(IReadOnlyList<T> items, int most) => items.Count <= most
+        ? [.. items]
+        : [.. Enumerable.Range(0, most).Select(i => items[(int)((long)i * (items.Count - 1) / (most - 1))])];
+
     private static SortedSet<int> Extremes(IReadOnlyList<double> y, int from, int to)
     {
         (int low, int high, int gap) = (-1, -1, -1);

@@ -8,6 +8,7 @@ internal sealed class TrainingPlots(IReadOnlyList<TrainingRun> runs)
     // Where the first steep fall is over, and what is left can be told apart.
     private const double Later = 0.25;
 
+    private readonly StepPlots<StepMetrics> _plots = new(runs);
     private readonly StepMetrics[][] _steps = [.. runs.Select(run => run.Events.OfType<StepMetrics>().ToArray())];
 
     private bool IsSingle => runs.Count == 1;
@@ -22,13 +23,14 @@ internal sealed class TrainingPlots(IReadOnlyList<TrainingRun> runs)
             ? null
             : Loss("Loss by arithmetic", "FLOPs", (run, step) => run.FlopsPerToken!.Value * step.Tokens, from: Later),
         IsSingle ? null : Loss("Loss by time", "seconds", TrainedSeconds(), from: Later),
-        Noisy("Multi-token-prediction loss", LossLabel, step => step.MtpLoss),
-        Of("Learning rate", "", step => step.LearningRate),
-        Noisy("Gradient norm", "before clipping", step => step.GradientNorm) is { } norm ? norm with { LogY = true } : null,
-        Noisy("Throughput", "tokens per second", step => step.TokensPerSecond),
-        Noisy("Model FLOP utilisation", "share of the measured peak", step => step.ModelFlopUtilisation),
-        Noisy("MaxVio", "mean of layers, 0 is balanced", step => step.MaxVio),
-        Noisy("Sequence-wise balance loss", "nats", step => step.BalanceLoss),
+        _plots.Noisy("Multi-token-prediction loss", LossLabel, step => step.MtpLoss),
+        _plots.Noisy("Divergence from the teacher", LossLabel, step => step.TeacherDivergence),
+        _plots.Of("Learning rate", "", step => step.LearningRate),
+        _plots.Noisy("Gradient norm", "before clipping", step => step.GradientNorm) is { } norm ? norm with { LogY = true } : null,
+        _plots.Noisy("Throughput", "tokens per second", step => step.TokensPerSecond),
+        _plots.Noisy("Model FLOP utilisation", "share of the measured peak", step => step.ModelFlopUtilisation),
+        _plots.Noisy("MaxVio", "mean of layers, 0 is balanced", step => step.MaxVio),
+        _plots.Noisy("Sequence-wise balance loss", "nats", step => step.BalanceLoss),
     }.OfType<LinePlot>();
 
     /// <summary>The load of the experts over time, a map for each layer; one such figure for each run that told it.</summary>
@@ -63,7 +65,7 @@ internal sealed class TrainingPlots(IReadOnlyList<TrainingRun> runs)
             int first = (int)(from * _steps[r].Length), colour = Colour(r);
             double[] at = [.. _steps[r].Select(step => x(run, step))], losses = [.. _steps[r].Select(step => step.Loss)];
             if (IsSingle && from == 0) series.Add(new PlotSeries("training", at, losses) { Form = SeriesForm.Faint, Colour = colour });
-            series.Add(new PlotSeries(IsSingle ? "training, smoothed" : run.Name, at[first..], Smooth(losses)[first..]) { Colour = colour });
+            series.Add(new PlotSeries(IsSingle ? "training, smoothed" : run.Name, at[first..], StepPlots<StepMetrics>.Smooth(losses)[first..]) { Colour = colour });
             foreach (IGrouping<bool, EvaluationMetrics> kind in run.Events.OfType<EvaluationMetrics>().GroupBy(e => e.FromAverage))
             {
                 string name = kind.Key ? "evaluation of averaged weights" : "evaluation";
@@ -88,32 +90,6 @@ internal sealed class TrainingPlots(IReadOnlyList<TrainingRun> runs)
         return new PlotSeries(name, [.. placed.Select(e => places[e.Step])], [.. placed.Select(e => e.Loss)]) { Form = SeriesForm.Points };
     }
 
-    private LinePlot? Of(string title, string yLabel, Func<StepMetrics, double?> value)
-    {
-        List<PlotSeries> series = [];
-        for (int r = 0; r < runs.Count; r++)
-        {
-            StepMetrics[] told = [.. _steps[r].Where(step => value(step) is not null)];
-            if (told.Length == 0) continue;
-            double[] x = [.. told.Select(step => (double)step.Step)], y = [.. told.Select(step => value(step)!.Value)];
-            series.Add(new PlotSeries(runs[r].Name, x, y) { Colour = Colour(r) });
-        }
-
-        return series.Count > 0 ? new LinePlot(title, StepLabel, yLabel, series) : null;
-    }
-
-    // What jumps from step to step is smoothed; the values themselves show behind it, where they don't hide another run.
-    private LinePlot? Noisy(string title, string yLabel, Func<StepMetrics, double?> value) => Of(title, yLabel, value) is { } plot
-        ? plot with
-        {
-            Series = [.. plot.Series.SelectMany(raw => (PlotSeries[])
-            [
-                .. IsSingle ? [raw with { Name = "each step", Form = SeriesForm.Faint, IsInLegend = false }] : Array.Empty<PlotSeries>(),
-                raw with { Name = IsSingle ? "smoothed" : raw.Name, Y = Smooth(raw.Y) },
-            ])],
-        }
-        : null;
-
     private Func<TrainingRun, StepMetrics, double> TrainedSeconds()
     {
         Dictionary<StepMetrics, double> seconds = new(ReferenceEqualityComparer.Instance);
@@ -127,6 +103,4 @@ internal sealed class TrainingPlots(IReadOnlyList<TrainingRun> runs)
     }
 
     private static int Colour(int run) => run % ReportStyle.Colours;
-
-    private static double[] Smooth(IReadOnlyList<double> values) => Series.Smooth(values, Math.Max(1, values.Count / 100.0));
 }

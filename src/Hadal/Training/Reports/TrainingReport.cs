@@ -26,12 +26,13 @@ public static class TrainingReport
         string subtitle = runs.Count == 1 ? runs[0].Name : $"{runs.Count} runs compared";
         ReportPage.Write(path, title, subtitle, page =>
         {
-            IReadOnlyList<Figure>[] figures = [.. runs.Select(TrainingFigures.Of)];
+            IReadOnlyList<Figure>[] figures = [.. runs.Select(run => (IReadOnlyList<Figure>)[.. TrainingFigures.Of(run), .. PolicyFigures.Of(run)])];
             if (runs.Count == 1) page.Cards(figures[0]);
             else page.Table([.. runs.Select(run => run.Name)], figures);
-            page.Plots(plots.Lines());
+            page.Plots(plots.Lines().Concat(PolicyPlots.Of(runs)));
             foreach (HeatMap map in plots.ExpertLoads()) page.Map(map);
             Samples(page, runs);
+            PolicyTexts.Write(page, runs);
             Recipes(page, runs);
         });
     }
@@ -42,7 +43,7 @@ public static class TrainingReport
         {
             SampleText[] samples = [.. run.Events.OfType<SampleText>()];
             if (samples.Length == 0) continue;
-            SampleText[] shown = Spread(samples);
+            SampleText[] shown = Series.Spread(samples, MostSamples);
             string heading = runs.Count == 1 ? "Samples" : $"Samples of {run.Name}";
             page.Heading(shown.Length == samples.Length ? heading : $"{heading}, {shown.Length} of {samples.Length}");
             for (int i = 0; i < shown.Length; i++)
@@ -51,10 +52,6 @@ public static class TrainingReport
             }
         }
     }
-
-    private static SampleText[] Spread(SampleText[] samples) => samples.Length <= MostSamples
-        ? samples
-        : [.. Enumerable.Range(0, MostSamples).Select(i => samples[(int)((long)i * (samples.Length - 1) / (MostSamples - 1))])];
 
     private static void Recipes(ReportPage page, IReadOnlyList<TrainingRun> runs)
     {

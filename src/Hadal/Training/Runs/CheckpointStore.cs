@@ -22,16 +22,11 @@ public sealed class CheckpointStore(RunFolder run)
     /// <returns>Steps of the state to go on from; null to begin.</returns>
     /// <exception cref="CheckpointException">The folder holds a run and it is not to be resumed, or all its states are damaged.</exception>
     /// <exception cref="RecipeException">The run was begun by another recipe.</exception>
-    internal int? Begin<T>(T recipe, LearningRateOptions rate, bool resume, ITrainingObserver observer)
+    internal int? Begin<T>(T recipe, bool resume, ITrainingObserver observer)
     {
-        // A run that failed before its first step has left no metrics and no state, and may be begun again in another way.
-        if ((File.Exists(run.Metrics) || run.SavedSteps().Count > 0) && !resume)
-        {
-            throw new CheckpointException(run.Path, "it holds a run already, expected --resume to go on with it or another folder");
-        }
-
+        run.RequireNew(resume);
         int? saved = Latest(observer.Message);
-        if (saved is not null) SavedRecipe.RequireSame(run.Recipe, recipe, rate);
+        if (saved is not null) SavedRecipe.RequireSame(run.Recipe, recipe);
         else if (resume) observer.Message("no state was saved yet: the run begins.");
         AtomicFile.Write(run.Recipe, System.Text.Encoding.UTF8.GetBytes(RecipeReader.ToJson(recipe)));
         return saved;

@@ -77,7 +77,7 @@ public sealed class LanguageModelTraining : IDisposable
             while (_step < _run.TotalSteps)
             {
                 if (cancellation.IsCancellationRequested) return End(TrainingOutcome.Stopped, elapsed.Elapsed);
-                Note(TakeStep());
+                Tell(TakeStep());
                 bool isLast = _step == _run.TotalSteps;
                 if (IsDue(_recipe.Evaluation.Every) || isLast) Evaluate();
                 if (IsDue(_recipe.Samples.Every)) WriteSamples(cancellation);
@@ -118,10 +118,9 @@ public sealed class LanguageModelTraining : IDisposable
         StepLosses losses = new();
         foreach (TrainingBatch part in totals.Main > 0 ? parts : [])
         {
-            TrainingLoss loss = TrainingObjective.Build(_graph, _model, part, totals, _recipe.Objective, _load);
-            losses.Add(loss);
-            if (!float.IsFinite(loss.Loss.Item)) throw Diverged($"the loss is {loss.Loss.Item}");
-            _graph.Backward(loss.Loss);
+            Tensor loss = Loss(part, totals, losses, _load);
+            if (!float.IsFinite(loss.Item)) throw Diverged($"the loss is {loss.Item}");
+            _graph.Backward(loss);
             _graph.Reset();
         }
 
@@ -148,6 +147,7 @@ public sealed class LanguageModelTraining : IDisposable
             Epoch = _run.Data.Sources.Min(source => source.Epochs),
             Loss = losses.Main.Mean,
             MtpLoss = losses.Modules.Weight > 0 ? losses.Modules.Mean : null,
+            TeacherDivergence = losses.Teacher.Weight > 0 ? losses.Teacher.Mean : null,
             BalanceLoss = losses.Balance > 0 ? losses.Balance : null,
             LearningRate = rate,
             GradientNorm = norm,
@@ -164,6 +164,14 @@ public sealed class LanguageModelTraining : IDisposable
         };
     }
 
+    private Tensor Loss(TrainingBatch part, TargetTotals totals, StepLosses losses, ExpertLoad? load)
+    {
+        TrainingLoss loss = TrainingObjective.Build(_graph, _model, part, totals, _recipe.Objective, load);
+        (Tensor whole, LossSum divergence) = _run.Teacher is { } teacher ? teacher.Add(_graph, _model, part, loss, totals) : (loss.Loss, default);
+        losses.Add(loss, divergence);
+        return whole;
+    }
+
     private IEnumerable<TrainingBatch> MicroBatches(PackedBatch batch)
     {
         int size = _recipe.Batch.MicroPacks ?? batch.Packs;
@@ -176,10 +184,10 @@ public sealed class LanguageModelTraining : IDisposable
 
     private bool IsDue(int every) => every > 0 && _step % every == 0;
 
-    private void Note(StepMetrics metrics)
+    private void Tell(TrainingEvent metrics)
     {
         _log!.Append(metrics);
-        _observer.Stepped(metrics);
+        metrics.TellTo(_observer);
     }
 
     private void Evaluate()
@@ -187,19 +195,14 @@ public sealed class LanguageModelTraining : IDisposable
         if (_run.Data.HeldOutTokens == 0) return;
         using IDisposable? applied = _run.Average?.Applied(_run.Workers);
         EvaluationMetrics measured = HeldOutLoss.Measure(_run, _step) with { FromAverage = applied is not null };
-        _log!.Append(measured);
-        _observer.Evaluated(measured);
+        Tell(measured);
         _run.ObserveHeldOut(measured.Loss);
     }
 
     private void WriteSamples(CancellationToken cancellation)
     {
         using IDisposable? applied = _run.Average?.Applied(_run.Workers);
-        foreach (SampleText sample in SampleWriter.Write(_run, _step, cancellation))
-        {
-            _log!.Append(sample);
-            _observer.Sampled(sample);
-        }
+        foreach (SampleText sample in SampleWriter.Write(_run, _step, cancellation)) Tell(sample);
     }
 
     private void Save()
@@ -273,10 +276,12 @@ public sealed class LanguageModelTraining : IDisposable
         int longest = _run.LongestSequence;
         int[] ids = [.. Enumerable.Range(0, longest).Select(i => i % _model.Config.VocabSize)];
         TrainingBatch pack = TrainingBatch.Within(TokenBatch.Of(ids));
-        if (longest > 1) _graph.Backward(TrainingObjective.Build(_graph, _model, pack, TargetTotals.Of(pack, _model.Modules.Count), _recipe.Objective).Loss);
+        if (longest > 1) _graph.Backward(Loss(pack, TargetTotals.Of(pack, _model.Modules.Count), new StepLosses(), load: null));
         _graph.Reset();
         foreach (Parameter parameter in _run.Optimizer.Parameters) parameter.Value.ZeroGradient();
-        StartupChecks.RequireMemoryForActivations(_graph.PooledBytes * (_recipe.Batch.MicroPacks ?? _recipe.Batch.Packs));
+        long pass = _graph.PooledBytes + (_run.Teacher?.PassBytes ?? 0);
+        StartupChecks.RequireMemoryForActivations(pass * (_recipe.Batch.MicroPacks ?? _recipe.Batch.Packs), "set batch.microPacks lower or recompute to true");
         _graph.Trim();
+        _run.Teacher?.Trim();
     }
 }

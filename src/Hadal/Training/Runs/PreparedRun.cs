@@ -5,6 +5,7 @@ using Hadal.Models;
 using Hadal.Numerics;
 using Hadal.Tokenization;
 using Hadal.Tokenization.Formats;
+using Hadal.Training.Distillation;
 using Hadal.Training.Reports;
 
 namespace Hadal.Training;
@@ -36,12 +37,18 @@ internal sealed class PreparedRun : IDisposable
             }
 
             SampleWriter.RequireRoom(recipe.Samples, Tokenizer, config.MaxPositionEmbeddings);
-            using (Transformer description = new(config)) Memory = MemoryNeeds.Of(recipe, description, Workers.Count);
+            using (Transformer description = new(config))
+            {
+                string[] frozen = recipe.Teacher is { } named ? [named.Model] : [];
+                Memory = MemoryNeeds.Of(description, recipe.Optimizer, recipe.Precision, Workers.Count, recipe.Average is not null, frozen);
+            }
+
             StartupChecks.RequireMemory(Memory.Total);
             StartupChecks.RequireDisk(folder.Path, Memory.SavedState, Math.Max(1, recipe.Checkpoints.Keep + 2 - folder.SavedSteps().Count));
             Data = OpenData(observer, cancellation);
             TotalSteps = CountSteps();
             _ = LearningRate(0);
+            if (recipe.Teacher is { } teacher) Teacher = new Teacher(teacher, config, Tokenizer, _lengths.Longest, recipe.Precision, Workers);
             Model = RunModel.Load(recipe, config, savedStep is { } step ? store.Folder(step) : recipe.Model.Path);
             Optimizer = new Optimizer(recipe.Optimizer, Model.Parameters, Workers);
             Average = recipe.Average is null ? null : new WeightAverage(recipe.Average, Optimizer.Parameters, Workers, Optimizer.Weights);
@@ -70,6 +77,8 @@ internal sealed class PreparedRun : IDisposable
     public PackedData Data { get; }
 
     public Transformer Model { get; }
+
+    public Teacher? Teacher { get; }
 
     public Optimizer Optimizer { get; }
 
@@ -100,7 +109,7 @@ internal sealed class PreparedRun : IDisposable
         {
             RecipeValidation.Check(recipe);
             CheckpointStore store = new(folder);
-            int? saved = store.Begin(recipe, recipe.LearningRate, resume, observer);
+            int? saved = store.Begin(recipe, resume, observer);
             return new PreparedRun(recipe, folder, saved, store, observer, cancellation);
         }
         catch (Exception e)
@@ -164,6 +173,7 @@ internal sealed class PreparedRun : IDisposable
         // Any of them is missing if making the run failed half way.
         Average?.Dispose();
         Optimizer?.Dispose();
+        Teacher?.Dispose();
         Model?.Dispose();
         Data?.Dispose();
         Workers.Dispose();

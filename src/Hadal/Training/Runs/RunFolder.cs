@@ -64,6 +64,17 @@ public sealed class RunFolder : IDisposable
         }
     }
 
+    /// <summary>Fails if the folder holds a run that is not to be gone on with.</summary>
+    /// <exception cref="CheckpointException">It does.</exception>
+    internal void RequireNew(bool resume)
+    {
+        // A run that failed before its first step has left no metrics and no state, and may be begun again in another way.
+        if ((File.Exists(Metrics) || SavedSteps().Count > 0) && !resume)
+        {
+            throw new CheckpointException(Path, "it holds a run already, expected --resume to go on with it or another folder");
+        }
+    }
+
     /// <summary>The folder of a step's state.</summary>
     public string Checkpoint(int step) => System.IO.Path.Combine(Checkpoints, string.Create(CultureInfo.InvariantCulture, $"{StepPrefix}{step:D7}"));
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Hadal.Checkpoints;
 using Hadal.Data;
+using Hadal.Data.Reading;
 using Hadal.Tokenization;
 using Hadal.Tokenization.Formats;
 using Hadal.Tokenization.Training;
@@ -40,24 +41,45 @@ internal static class RunTokenizer
         }
         else
         {
-            (source.TrainVocabSize is { } size ? Learn(size, recipe, observer) : BpeTrainer.Bytes(EndOfText)).Write(target);
+            (source.TrainVocabSize is { } size ? Learn(size, source.Markup, recipe, target, observer) : BpeTrainer.Bytes(EndOfText)).Write(target);
         }
 
         if (source.ChatTemplate is { } template) AddTemplate(Path.Combine(target, "tokenizer_config.json"), template);
     }
 
-    private static TrainedBpe Learn(int size, TrainingRecipe recipe, ITrainingObserver observer)
+    private static TrainedBpe Learn(int size, IReadOnlyList<string> markup, TrainingRecipe recipe, string target, ITrainingObserver observer)
     {
         observer.Message($"learning a vocabulary of {size} tokens");
-        return BpeTrainer.Train([.. recipe.Data.Sources.SelectMany(TextFiles)], new BpeTrainerOptions { VocabSize = size, SpecialTokens = [EndOfText] });
+        string scratch = $"{target}.text";
+        try
+        {
+            Directory.CreateDirectory(scratch);
+            string[] files = [.. recipe.Data.Sources.SelectMany((source, i) => SourceFiles.Of(source).Select((file, k) => PlainText(source, file, Path.Combine(scratch, $"{i}-{k}.txt"))))];
+            return BpeTrainer.Train(files, new BpeTrainerOptions { VocabSize = size, SpecialTokens = [EndOfText], MarkupTokens = markup });
+        }
+        finally
+        {
+            Directory.Delete(scratch, recursive: true);
+        }
     }
 
-    private static IEnumerable<string> TextFiles(DataSource source)
+    // The file itself, or of lines of JSON the documents in them, one after the other.
+    private static string PlainText(DataSource source, SourceFile file, string scratch)
     {
-        string[] files = [.. Hadal.Data.Reading.SourceFiles.Of(source).Select(file => file.Path)];
-        string? other = Array.Find(files, file => Path.GetExtension(file) is ".jsonl");
-        return other is null ? files : throw new RecipeException(
-            $"{other}: a vocabulary can be learnt from plain text only: make one with 'hadal tokenize train' and name its folder as tokenizer.path.");
+        if (file.Format == SourceFormat.Text) return file.Path;
+        if (file.Format == SourceFormat.Chat)
+        {
+            throw new RecipeException($"{file.Path}: a vocabulary can be learnt from text only, not from conversations: make one with 'hadal tokenize train' and name its folder as tokenizer.path.");
+        }
+
+        using DelimitedReader reader = new(file.Path, "\n"u8.ToArray());
+        using StreamWriter writer = new(scratch);
+        while (reader.Next() is { } line)
+        {
+            if (!DocumentText.IsBlank(line)) writer.Write(DocumentText.Member(line, source.Field) + "\n");
+        }
+
+        return scratch;
     }
 
     private static void AddTemplate(string settings, string template)

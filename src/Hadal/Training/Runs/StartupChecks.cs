@@ -28,9 +28,10 @@ internal static class StartupChecks
         Require(bytes, "weights, gradients and optimiser", "train a smaller model");
 
     /// <summary>Fails if the activations of a micro-batch need more memory than the machine can still give.</summary>
+    /// <param name="bytes">What they take.</param>
+    /// <param name="advice">What makes it less.</param>
     /// <exception cref="InsufficientMemoryException">They do.</exception>
-    public static void RequireMemoryForActivations(long bytes) =>
-        Require(bytes, "the activations of a micro-batch", "set batch.microPacks lower or recompute to true");
+    public static void RequireMemoryForActivations(long bytes, string advice) => Require(bytes, "the activations of a micro-batch", advice);
 
     private static void Require(long bytes, string what, string advice)
     {

@@ -14,9 +14,13 @@ internal sealed class StepLosses
     /// <summary>Balance losses, weighted.</summary>
     public double Balance { get; private set; }
 
+    /// <summary>Divergences from the teacher.</summary>
+    public LossSum Teacher { get; private set; }
+
     /// <summary>Takes in a micro-batch.</summary>
-    public void Add(TrainingLoss loss)
+    public void Add(TrainingLoss loss, LossSum teacher)
     {
+        Teacher = Sum(Teacher, teacher);
         Main = Sum(Main, loss.Main);
         Modules = Sum(Modules, loss.Modules);
         Balance += loss.Balance;

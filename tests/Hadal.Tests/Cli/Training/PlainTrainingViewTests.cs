@@ -88,7 +88,7 @@ public sealed class PlainTrainingViewTests : IDisposable
             for (int step = from; step <= to; step++)
             {
                 _time.Advance(seconds);
-                remaining.Add(SampleEvents.Step(step) with { TotalSteps = 1000 });
+                remaining.Add(step, 1000);
             }
         }
     }

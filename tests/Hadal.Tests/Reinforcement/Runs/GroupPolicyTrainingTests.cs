@@ -71,7 +71,7 @@ public sealed class GroupPolicyTrainingTests(GroupPolicyTrainingTests.Base start
         foreach (int stop in (int[])[1, 3])
         {
             using CancellationTokenSource cancellation = new();
-            using StopAt observer = new(stop, cancellation);
+            using WatchingObserver observer = WatchingObserver.StopAfter(stop, cancellation);
             using GroupPolicyTraining training = GroupPolicyTraining.Open(other, observer, resume: true);
             Assert.Equal(TrainingOutcome.Stopped, training.Run(cancellation.Token).Outcome);
         }
@@ -103,8 +103,8 @@ public sealed class GroupPolicyTrainingTests(GroupPolicyTrainingTests.Base start
     }
 
     // All but what the clock decides.
-    private static IEnumerable<(int, double, double, double, string)> Numbers(GroupPolicyRecipe recipe) =>
-        MetricsLog.Read(Path.Combine(recipe.Output, "metrics.jsonl")).OfType<PolicyStepMetrics>().Select(s => (s.Step, s.Reward, s.Loss, s.GradientNorm, s.Best));
+    private static IEnumerable<(int, double, double, double, string, string)> Numbers(GroupPolicyRecipe recipe) =>
+        MetricsLog.Read(Path.Combine(recipe.Output, "metrics.jsonl")).OfType<PolicyStepMetrics>().Select(s => (s.Step, s.Reward, s.Loss, s.GradientNorm, s.Best, s.Diagnosis));
 
     /// <summary>The base model, pretrained once for all tests of the class.</summary>
     public sealed class Base : IDisposable
@@ -154,49 +154,5 @@ public sealed class GroupPolicyTrainingTests(GroupPolicyTrainingTests.Base start
         public void Dispose() => _folder.Dispose();
 
         private static string Letter(int index) => "WXYZ"[index].ToString();
-    }
-
-    private sealed class StopAt(int step, CancellationTokenSource cancellation) : ITrainingObserver
-    {
-        public void Started(TrainingStart run)
-        {
-        }
-
-        public void Stepped(StepMetrics metrics)
-        {
-        }
-
-        public void Stepped(PolicyStepMetrics metrics)
-        {
-            if (metrics.Step == step) cancellation.Cancel();
-        }
-
-        public void Evaluated(EvaluationMetrics evaluation)
-        {
-        }
-
-        public void Evaluated(PolicyEvaluationMetrics evaluation)
-        {
-        }
-
-        public void Sampled(SampleText sample)
-        {
-        }
-
-        public void Saved(int savedStep, string folder, double seconds)
-        {
-        }
-
-        public void Message(string text)
-        {
-        }
-
-        public void Finished(TrainingEnd run)
-        {
-        }
-
-        public void Dispose()
-        {
-        }
     }
 }

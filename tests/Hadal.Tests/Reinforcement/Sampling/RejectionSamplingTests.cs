@@ -53,12 +53,12 @@ public sealed class RejectionSamplingTests
     }
 
     [Fact]
-    public void What_is_kept_is_written_as_chat_a_line_each()
+    public void Examples_are_written_as_chat_or_as_text_a_line_each()
     {
         using TemporaryFolder folder = new();
         string path = Path.Combine(folder.Path, "sft.jsonl");
-        SampledResponse[] samples = [s_good, s_good with { Prompt = "quotes \" and\nlines", Response = "中文 <think>" }];
-        RejectionSampling.Write(path, samples);
+        TrainingExample[] examples = [new("one", "two", "one\ntwo"), new("quotes \" and\nlines", "中文 <think>", "all\nof it")];
+        TrainingExample.Write(path, examples, ExampleFormat.Chat);
         string[] lines = File.ReadAllLines(path);
         Assert.Equal(2, lines.Length);
         for (int i = 0; i < 2; i++)
@@ -66,7 +66,11 @@ public sealed class RejectionSamplingTests
             using JsonDocument line = JsonDocument.Parse(lines[i]);
             JsonElement[] messages = [.. line.RootElement.GetProperty("messages").EnumerateArray()];
             Assert.Equal(["user", "assistant"], messages.Select(static m => m.GetProperty("role").GetString()));
-            Assert.Equal([samples[i].Prompt, samples[i].Response], messages.Select(static m => m.GetProperty("content").GetString()));
+            Assert.Equal([examples[i].Question, examples[i].Response], messages.Select(static m => m.GetProperty("content").GetString()));
         }
+
+        TrainingExample.Write(path, examples, ExampleFormat.Text);
+        Assert.Equal(
+            examples.Select(static e => e.Text), File.ReadAllLines(path).Select(static line => JsonDocument.Parse(line).RootElement.GetProperty("text").GetString()));
     }
 }

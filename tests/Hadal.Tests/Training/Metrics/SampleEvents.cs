@@ -35,5 +35,32 @@ internal static class SampleEvents
     public static EvaluationMetrics Evaluation(int step, double loss = 2.75) =>
         new() { Step = step, Loss = loss, Tokens = 4096, NatsPerByte = 0.9, FromAverage = true };
 
+    public static PolicyStepMetrics Policy(int step, double accuracy = 0.25) => new()
+    {
+        Step = step,
+        TotalSteps = 100,
+        Reward = accuracy + 0.9,
+        Accuracy = accuracy,
+        Format = 0.9,
+        LanguageReward = 1,
+        GroupsWithSignal = 0.6,
+        ResponseTokens = 40 + step,
+        Truncated = 0.05,
+        Entropy = 0.8,
+        Divergence = 0.01,
+        Clipped = 0.001,
+        Loss = 0.02,
+        GradientNorm = 0.5,
+        LearningRate = 1e-5,
+        RolloutSeconds = 3,
+        UpdateSeconds = 1,
+        RolloutTokensPerSecond = 2000,
+        Best = $"3 7 25 -> 46 best of {step}",
+        Worst = $"3 7 25 -> 46 worst of {step}",
+        Diagnosis = $"The reward is {step}.",
+    };
+
+    public static PolicyEvaluationMetrics PolicyEvaluation(int step, double accuracy) => new() { Step = step, Problems = 128, Accuracy = accuracy, ResponseTokens = 50 };
+
     public static SampleText Sample(int step, string text = " there was a \"dragon\"\r\nin Köln 🐉") => new() { Step = step, Prompt = "Once upon a time", Text = text };
 }

@@ -100,6 +100,33 @@ public sealed class TrainingReportTests : IDisposable
     }
 
     [Fact]
+    public void Reinforcement_shows_rewards_by_part_what_was_written_and_why_nothing_is_learnt()
+    {
+        TrainingRun run = Reinforced("zero", 0.3);
+        XElement page = Write(run);
+        string[] plots = [.. Plots(page).Select(Title)];
+        Assert.Equal(["Held-out problems solved", "Reward", "Reward by part", "Response length"], plots.Take(4));
+        Assert.All(["Groups with signal", "Truncated responses", "Entropy", "KL to the reference", "Clipped"], title => Assert.Contains(title, plots));
+        using JsonDocument parts = JsonDocument.Parse(Plots(page).ElementAt(2).Element("script")!.Value);
+        Assert.Equal(["right answers", "right form"], parts.RootElement.GetProperty("series").EnumerateArray().Select(s => s.GetProperty("name").GetString()));
+        string text = page.Element("body")!.Value;
+        Assert.Contains("The reward is 40.", text, StringComparison.Ordinal);
+        Assert.All(["best of 1", "worst of 1", "best of 40", "worst of 40"], part => Assert.Contains($"46 {part}", text, StringComparison.Ordinal));
+        Assert.Equal(2 * 12 + 1, page.Descendants("pre").Count()); // twelve of forty steps, and the diagnosis
+        Assert.Contains("30.0 %of 128 problems solved, 10.0 % at step 0", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Runs_of_reinforcement_are_compared()
+    {
+        XElement page = Write(Reinforced("zero", 0.3), Reinforced("cold start", 0.6));
+        Assert.Equal(["", "zero", "cold start"], page.Descendants("tr").First().Elements("th").Select(th => th.Value));
+        using JsonDocument solved = JsonDocument.Parse(Plots(page).First().Element("script")!.Value);
+        Assert.Equal(["zero", "cold start"], solved.RootElement.GetProperty("series").EnumerateArray().Select(s => s.GetProperty("name").GetString()));
+        Assert.Contains("Right answers", Plots(page).Select(Title));
+    }
+
+    [Fact]
     public void A_run_that_diverged_at_once_or_never_began_still_has_a_page()
     {
         Write(new TrainingRun { Name = "nothing", Events = [] });
@@ -141,6 +168,16 @@ public sealed class TrainingReportTests : IDisposable
         [
             SampleEvents.Evaluation(0), .. Enumerable.Range(1, 40).Select(step => SampleEvents.Full(step, Loss(step))),
             SampleEvents.Evaluation(20), SampleEvents.Evaluation(40), SampleEvents.Sample(40),
+        ],
+    };
+
+    private static TrainingRun Reinforced(string name, double last) => new()
+    {
+        Name = name,
+        Events =
+        [
+            SampleEvents.PolicyEvaluation(0, 0.1), .. Enumerable.Range(1, 40).Select(step => SampleEvents.Policy(step, 0.01 * step)),
+            SampleEvents.PolicyEvaluation(40, last),
         ],
     };
 

@@ -203,6 +203,14 @@ public sealed class LanguageModelTrainingTests
         {
         }
 
+        public void Stepped(PreferenceStepMetrics metrics)
+        {
+        }
+
+        public void Evaluated(PreferenceEvaluationMetrics evaluation)
+        {
+        }
+
         public void Evaluated(PolicyEvaluationMetrics evaluation)
         {
         }
