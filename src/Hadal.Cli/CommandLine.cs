@@ -34,6 +34,7 @@ internal static class CommandLine
             ConvertCommand.Create(),
             QuantizeCommand.Create(),
             ServeCommand.Create(),
+            QuickstartCommand.Create(),
         };
         if (args.Length == 0)
         {

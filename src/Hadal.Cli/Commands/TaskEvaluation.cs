@@ -2,8 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
-using Hadal.Checkpoints;
 using Hadal.Numerics;
 using Hadal.Reinforcement;
 using Hadal.Reinforcement.Evaluation;
@@ -64,7 +62,7 @@ internal sealed class TaskEvaluation
         IReadOnlyList<Rollout> rollouts = new RolloutSampler(loaded.Model, loaded.Tokenizer, workers, prompts).Sample(
             task, rewards, problems, samples, parsed.GetValue(_maxTokens), parsed.GetValue(_temperature) ?? (samples == 1 ? 0 : 1), parsed.GetValue(_seed), Report, cancellation);
         double seconds = watch.Elapsed.TotalSeconds;
-        if (parsed.GetValue(_transcripts) is { } path) WriteTranscripts(path, rollouts, samples);
+        if (parsed.GetValue(_transcripts) is { } path) Transcripts.Write(path, rollouts, samples);
         TaskScore score = TaskScore.Of(task, rollouts, samples);
         double rate = rollouts.Sum(r => (long)r.Response.Length) / seconds;
         if (json) JsonOutput.Write(new { Task = name, score.Problems, score.Samples, score.Accuracy, score.PassAtK, score.ConsensusAtK, score.Format, score.ResponseTokens, TokensPerSecond = rate, Seconds = seconds });
@@ -98,34 +96,6 @@ internal sealed class TaskEvaluation
         Line($"{name}: {score.Accuracy:P1} of the answers to {score.Problems:N0} problems are right, {score.Format:P1} of the responses have the form, {score.ResponseTokens:F0} tokens each, {rate:N0} tokens/s");
         if (score.Samples == 1) return;
         foreach ((int k, double pass) in score.PassAtK) Line($"k = {k,-4} one of k right {pass,7:P1}   vote of k right {score.ConsensusAtK[k],7:P1}");
-    }
-
-    private static void WriteTranscripts(string path, IReadOnlyList<Rollout> rollouts, int samples)
-    {
-        using AtomicFile file = new(path);
-        for (int i = 0; i < rollouts.Count; i++)
-        {
-            Rollout rollout = rollouts[i];
-            CountdownProblem? countdown = rollout.Problem as CountdownProblem;
-            file.Stream.Write(JsonSerializer.SerializeToUtf8Bytes(
-                new
-                {
-                    rollout.Problem.Prompt,
-                    countdown?.Numbers,
-                    countdown?.Target,
-                    Expected = countdown is null ? rollout.Problem.Answer : null,
-                    Sample = i % samples,
-                    Response = rollout.Text,
-                    Answer = ResponseFormat.Answer(rollout.Text),
-                    Correct = rollout.Reward.Accuracy == 1,
-                    Tokens = rollout.Response.Length,
-                    rollout.Truncated,
-                },
-                JsonOutput.Options));
-            file.Stream.WriteByte((byte)'\n');
-        }
-
-        file.Commit();
     }
 
     private static void Require(Option<int> option, int least) => option.Validators.Add(result =>

@@ -43,6 +43,20 @@ public sealed class BpeTrainerTests : IDisposable
     }
 
     [Fact]
+    public void Markup_is_one_token_from_any_text_and_stays_when_special_tokens_are_left_out()
+    {
+        BpeTrainerOptions options = new() { VocabSize = 300, SpecialTokens = ["<eos>"], MarkupTokens = ["<think>", "</think>"] };
+        BpeTrainer.Train([SharedData.Fixture("bpe-cs336/corpus.en")], options).Write(_folder);
+        Tokenizer tokenizer = Tokenizer.Load(_folder);
+        Assert.Equal(300, tokenizer.VocabSize);
+        int[] ids = tokenizer.Encode("<think>the</think><eos>", parseSpecial: true);
+        Assert.Equal((1, 2, 0), (ids[0], ids[^2], ids[^1]));
+        Assert.Equal("<think>the</think>", tokenizer.Decode(ids, skipSpecial: true));
+        Assert.Equal(ids[..^1], tokenizer.Encode("<think>the</think>", parseSpecial: false));
+        Assert.Throws<ArgumentException>(() => BpeTrainer.Train([], options with { MarkupTokens = ["<eos>"] }));
+    }
+
+    [Fact]
     public void A_vocabulary_for_DeepSeek_s_pattern_begins_texts_with_its_BOS()
     {
         BpeTrainerOptions options = new()

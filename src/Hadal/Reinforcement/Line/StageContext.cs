@@ -25,4 +25,8 @@ public sealed class StageContext(StageLine line, string name, string folder, boo
     /// <summary>The file or folder that an earlier stage made.</summary>
     /// <exception cref="ArgumentException">No finished stage has this name.</exception>
     public string Output(string stage) => line.Output(stage);
+
+    /// <summary>Tokens that an earlier stage trained on or sampled.</summary>
+    /// <exception cref="ArgumentException">No finished stage has this name.</exception>
+    public long Tokens(string stage) => line.Record(stage).Tokens;
 }

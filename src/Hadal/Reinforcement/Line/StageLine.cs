@@ -73,9 +73,12 @@ public sealed class StageLine : IDisposable
 
     /// <summary>The file or folder that a finished stage made.</summary>
     /// <exception cref="ArgumentException">No finished stage has this name.</exception>
-    public string Output(string stage) => _state.Stages.FirstOrDefault(record => record.Name == stage) is { Output: { } output }
-        ? Path.Combine(_folder.Path, output)
-        : throw new ArgumentException($"no finished stage is called '{stage}'", nameof(stage));
+    public string Output(string stage) => Path.Combine(_folder.Path, Record(stage).Output!);
+
+    /// <summary>What is known of a finished stage.</summary>
+    /// <exception cref="ArgumentException">No finished stage has this name.</exception>
+    public StageRecord Record(string stage) => _state.Stages.FirstOrDefault(record => record.Name == stage && record.Output is not null)
+        ?? throw new ArgumentException($"no finished stage is called '{stage}'", nameof(stage));
 
     /// <summary>Lets other processes into the folder.</summary>
     public void Dispose() => _folder.Dispose();

@@ -96,6 +96,9 @@ internal sealed class ReportPage(HtmlWriter html)
     /// <summary>A heading.</summary>
     public void Heading(string text) => html.Element("h2", text);
 
+    /// <summary>A paragraph.</summary>
+    public void Paragraph(string text) => html.Element("p", text);
+
     /// <summary>Plots side by side where there is room.</summary>
     public void Plots(IEnumerable<LinePlot> plots) => html.Element("div", () =>
     {

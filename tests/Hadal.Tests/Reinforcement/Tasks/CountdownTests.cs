@@ -181,7 +181,7 @@ public sealed class CountdownTests
         IReadOnlyList<CountdownProblem> problems = s_task.ReadProblems(path);
         Assert.Equal(["{\"numbers\":[3,7,25],\"target\":46}", "{\"numbers\":[1,2],\"target\":3}"], problems.Select(static p => p.ToJson()));
         Assert.Contains("[3, 7, 25]", problems[0].Prompt, StringComparison.Ordinal);
-        Assert.Equal("3 7 25 -> 46", new CountdownTask { Terse = true }.ToProblem([3, 7, 25], 46).Prompt);
+        Assert.Equal("a3 b7 c25 =46", new CountdownTask { Terse = true }.ToProblem([3, 7, 25], 46).Prompt);
 
         (string Line, string Found)[] bad =
         [

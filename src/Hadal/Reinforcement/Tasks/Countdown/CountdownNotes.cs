@@ -5,12 +5,15 @@ namespace Hadal.Reinforcement.Tasks.Countdown;
 
 /// <summary>
 /// A search through three numbers in as few words as it can have, for models too small for <see cref="CountdownSearchTrace"/>: each line makes
-/// one number of two, and behind the colon stands what the third makes of it, until the target is met. First steps come in random order,
-/// each once. A writer has a patience of so many lines; when it is over without a hit, the answer is the last result, and wrong.
+/// one number of two, and behind the colon stands what the third makes of it, each result with a sign that says whether it is less or more than the
+/// target, until the target is met. The question's letters say which number is
+/// which, so that a model finds the one that is left by its letter. First steps come in one order, a and b first, so that a line says which is next and none is tried twice.
+/// A writer has a patience of so many lines; when it is over without a hit, the answer is the last result, and wrong.
 /// </summary>
-/// <example>To make 46 of 3, 7 and 25:<code>
-/// 25-7=18 3: +21 -15 *54 /6
-/// 3*7=21 25: +46
+/// <example>To make 46 of a3, b7 and c25:<code>
+/// a3+b7=10&lt; c25: +35&lt; -15&lt;
+/// b7-a3=4&lt; c25: +29&lt; -21&lt; *100&gt;
+/// a3*b7=21&lt; c25: +46=
 /// </code></example>
 internal static class CountdownNotes
 {
@@ -19,69 +22,114 @@ internal static class CountdownNotes
 
     /// <summary>The notes on a problem, and the answer that they end with.</summary>
     /// <param name="problem">A problem of three numbers.</param>
-    /// <param name="random">Gives the order of first steps.</param>
     /// <param name="patience">Lines after which the writer gives up, from 1 on.</param>
     /// <returns>The search; not solved if patience ended first, or no whole, positive results up to <see cref="LargestResult"/> lead to the target.</returns>
-    public static CountdownSearch Search(CountdownProblem problem, ProblemRandom random, int patience)
+    public static CountdownSearch Search(CountdownProblem problem, int patience)
     {
         StringBuilder text = new();
         string answer = "";
         int lines = 0;
-        foreach (FirstStep step in Steps(problem.Numbers, random))
+        foreach (FirstStep step in Steps(problem.Numbers))
         {
             if (lines == patience) break;
-            text.Append(CultureInfo.InvariantCulture, $"{(lines++ > 0 ? "\n" : "")}{step.Expression}={step.Value}");
-            answer = step.Expression;
+            text.Append(CultureInfo.InvariantCulture, $"{(lines++ > 0 ? "\n" : "")}{step}{Compared(step.Value, problem.Target)}");
+            answer = step.Plain;
             if (step.Value == problem.Target) return new CountdownSearch(new WorkedSolution(text.ToString(), answer), lines, IsSolved: true);
             text.Append(CultureInfo.InvariantCulture, $" {step.Third}:");
-            foreach ((string expression, char sign, int value) in Results($"({step.Expression})", step.Value, $"{step.Third}", step.Third))
+            foreach (Result result in Results(new Term($"({step.Plain})", step.Value), new Term($"{step.Third.Value}", step.Third.Value)))
             {
-                text.Append(CultureInfo.InvariantCulture, $" {sign}{value}");
-                answer = expression;
-                if (value == problem.Target) return new CountdownSearch(new WorkedSolution(text.ToString(), answer), lines, IsSolved: true);
+                text.Append(CultureInfo.InvariantCulture, $" {result.Sign}{result.Value}{Compared(result.Value, problem.Target)}");
+                answer = $"{result.Left.Text}{result.Sign}{result.Right.Text}";
+                if (result.Value == problem.Target) return new CountdownSearch(new WorkedSolution(text.ToString(), answer), lines, IsSolved: true);
             }
         }
 
         return new CountdownSearch(new WorkedSolution(text.ToString(), answer), lines, IsSolved: false);
     }
 
-    /// <summary>All lines that three numbers have, in random order, with no target to stop at: what there is to know about them.</summary>
+    /// <summary>The numbers with their letters, and all lines that they have, in random order, with no target to stop at: what there is to know about them.</summary>
     public static string Table(IReadOnlyList<int> numbers, ProblemRandom random)
     {
-        StringBuilder text = new();
-        foreach (FirstStep step in Steps(numbers, random))
+        StringBuilder text = new(string.Join(' ', Terms(numbers)));
+        FirstStep[] steps = Steps(numbers);
+        random.Shuffle<FirstStep>(steps);
+        foreach (FirstStep step in steps)
         {
-            text.Append(CultureInfo.InvariantCulture, $"{(text.Length > 0 ? "\n" : "")}{step.Expression}={step.Value} {step.Third}:");
-            foreach ((_, char sign, int value) in Results("", step.Value, "", step.Third)) text.Append(CultureInfo.InvariantCulture, $" {sign}{value}");
+            text.Append(CultureInfo.InvariantCulture, $"\n{step} {step.Third}:");
+            foreach (Result result in Results(new Term("", step.Value), step.Third)) text.Append(CultureInfo.InvariantCulture, $" {result.Sign}{result.Value}");
         }
 
         return text.ToString();
     }
 
-    private static FirstStep[] Steps(IReadOnlyList<int> numbers, ProblemRandom random)
+    /// <summary>
+    /// A number, and others with signs that say whether they are less or more: <c>=46: 21&lt; 54&gt; 46=</c>. Half of them lie near it, and some are
+    /// equal. What a search says of its results and its target, of any two numbers.
+    /// </summary>
+    /// <param name="random">Draws the numbers.</param>
+    /// <param name="largest">The largest number that the others are set beside.</param>
+    public static string Comparisons(ProblemRandom random, int largest)
+    {
+        const int Count = 12, Near = 8;
+        int number = random.Between(1, largest);
+        StringBuilder text = new(string.Create(CultureInfo.InvariantCulture, $"={number}:"));
+        for (int i = 0; i < Count; i++)
+        {
+            int other = random.Below(6) switch
+            {
+                0 => number,
+                1 or 2 or 3 => Math.Max(1, number + random.Between(-Near, Near)),
+                _ => random.Between(1, LargestResult),
+            };
+            text.Append(CultureInfo.InvariantCulture, $" {other}{Compared(other, number)}");
+        }
+
+        return text.ToString();
+    }
+
+    // A result is set beside the target each time, so that meeting it is something that every result of the text teaches, not only the last.
+    private static char Compared(int value, int target) => value < target ? '<' : value > target ? '>' : '=';
+
+    private static Term[] Terms(IReadOnlyList<int> numbers) => [.. numbers.Select(static (number, i) => new Term($"{CountdownTask.Letter(i)}{number}", number))];
+
+    private static FirstStep[] Steps(IReadOnlyList<int> numbers)
     {
         if (numbers.Count != 3) throw new ArgumentException($"there are {numbers.Count} numbers, expected three", nameof(numbers));
-        FirstStep[] steps =
+        Term[] terms = Terms(numbers);
+        return
         [
             .. new (int A, int B, int Third)[] { (0, 1, 2), (0, 2, 1), (1, 2, 0) }
-                .SelectMany(p => Results($"{numbers[p.A]}", numbers[p.A], $"{numbers[p.B]}", numbers[p.B]).Select(r => new FirstStep(r.Expression, r.Value, numbers[p.Third])))
-                .Distinct(), // 3+7 once, though there may be two sevens
+                .SelectMany(p => Results(terms[p.A], terms[p.B]).Select(result => new FirstStep(result, terms[p.Third]))),
         ];
-        random.Shuffle<FirstStep>(steps);
-        return steps;
     }
 
     // What + - * / make of two numbers, of differences and quotients the one that is whole and positive.
-    private static IEnumerable<(string Expression, char Sign, int Value)> Results(string a, int x, string b, int y)
+    private static IEnumerable<Result> Results(Term a, Term b)
     {
-        if (x + y <= LargestResult) yield return ($"{a}+{b}", '+', x + y);
-        if (x != y) yield return (x > y ? $"{a}-{b}" : $"{b}-{a}", '-', Math.Abs(x - y));
-        if (x * y <= LargestResult) yield return ($"{a}*{b}", '*', x * y);
-        if (x % y == 0) yield return ($"{a}/{b}", '/', x / y);
-        else if (y % x == 0) yield return ($"{b}/{a}", '/', y / x);
+        (Term larger, Term smaller) = a.Value >= b.Value ? (a, b) : (b, a);
+        if (a.Value + b.Value <= LargestResult) yield return new Result(a, '+', b, a.Value + b.Value);
+        if (a.Value != b.Value) yield return new Result(larger, '-', smaller, larger.Value - smaller.Value);
+        if (a.Value * b.Value <= LargestResult) yield return new Result(a, '*', b, a.Value * b.Value);
+        if (larger.Value % smaller.Value == 0) yield return new Result(larger, '/', smaller, larger.Value / smaller.Value);
     }
 
-    private readonly record struct FirstStep(string Expression, int Value, int Third);
+    // A number as it is written.
+    private readonly record struct Term(string Text, int Value)
+    {
+        public override string ToString() => Text;
+    }
+
+    private readonly record struct Result(Term Left, char Sign, Term Right, int Value);
+
+    private readonly record struct FirstStep(Result Result, Term Third)
+    {
+        public int Value => Result.Value;
+
+        // As an answer has it, without letters.
+        public string Plain => $"{Result.Left.Value}{Result.Sign}{Result.Right.Value}";
+
+        public override string ToString() => $"{Result.Left}{Result.Sign}{Result.Right}={Value}";
+    }
 }
 
 /// <summary>A search as it was written down.</summary>

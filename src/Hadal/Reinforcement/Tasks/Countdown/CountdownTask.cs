@@ -27,7 +27,7 @@ public sealed class CountdownTask : VerifiableTask
     /// <summary>Largest target.</summary>
     public int LargestTarget { get; init; } = 100;
 
-    /// <summary>Asks in symbols (<c>3 7 25 -> 46</c>), for models too small to read, instead of in a sentence.</summary>
+    /// <summary>Asks in symbols (<c>a3 b7 c25 =46</c>: each number has a letter to be found by), for models too small to read, instead of in a sentence.</summary>
     public bool Terse { get; init; }
 
     /// <inheritdoc/>
@@ -74,11 +74,14 @@ public sealed class CountdownTask : VerifiableTask
         }
 
         string prompt = Terse
-            ? $"{string.Join(' ', numbers)} -> {target}"
+            ? $"{string.Join(' ', numbers.Select(static (number, i) => $"{Letter(i)}{number}"))} ={target}"
             : $"Using the numbers [{string.Join(", ", numbers)}], write an expression that equals {target}. You can use + - * / and parentheses, and "
               + "each number at most once.";
         return new CountdownProblem(prompt, solution, [.. numbers], target);
     }
+
+    /// <summary>The letter of a number in a question of symbols.</summary>
+    internal static char Letter(int index) => (char)('a' + index);
 
     /// <summary>Reads a file with a problem a line, as <c>{"numbers":[3,7,25],"target":46}</c>; empty lines are skipped.</summary>
     /// <exception cref="ProblemFileException">The file can't be read or a line is something else.</exception>
