@@ -16,10 +16,10 @@ public sealed class MemoryBaseline
         return NativeBuffer.LiveBytes;
     }
 
-    /// <summary>Requires that no more is in use than before; what a thread of an earlier test takes for a moment is waited for.</summary>
-    internal static void RequireNoMore(long before)
+    /// <summary>Requires that as much is in use as before, to the byte; what others take or free for a moment is waited for.</summary>
+    internal static void RequireSame(long before)
     {
-        for (int wait = 0; wait < 50 && NativeBuffer.LiveBytes > before; wait++) Thread.Sleep(20);
-        Assert.InRange(NativeBuffer.LiveBytes, 0, before);
+        for (int wait = 0; wait < 50 && NativeBuffer.LiveBytes != before; wait++) Thread.Sleep(20);
+        Assert.Equal(before, NativeBuffer.LiveBytes);
     }
 }

@@ -203,7 +203,7 @@ public sealed class ModelReaderErrorTests : IDisposable
         string model = Write("llama");
         long before = MemoryBaseline.Take();
         Assert.Throws<ArgumentException>(() => ModelReader.Read(model, ElementType.F16));
-        MemoryBaseline.RequireNoMore(before);
+        MemoryBaseline.RequireSame(before);
     }
 
     private string Write(string family)
@@ -228,7 +228,7 @@ public sealed class ModelReaderErrorTests : IDisposable
         long before = MemoryBaseline.Take();
         Exception? e = Record.Exception(() => ModelReader.Read(model).Dispose());
         Assert.True(e is CheckpointException or ConfigurationException, $"{e}");
-        MemoryBaseline.RequireNoMore(before);
+        MemoryBaseline.RequireSame(before);
         Assert.StartsWith(path + ": ", e.Message, StringComparison.Ordinal);
         Assert.EndsWith(".", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(e.Message, char.IsControl);

@@ -88,7 +88,7 @@ public sealed class ModelReaderMemoryTests : IDisposable
         long before = MemoryBaseline.Take();
         using Transformer described = ModelReader.Describe(model);
         Assert.Equal(671_026_419_200, ModelSize.Of(described).Main);
-        MemoryBaseline.RequireNoMore(before);
+        MemoryBaseline.RequireSame(before);
     }
 
     [Theory]
@@ -116,7 +116,7 @@ public sealed class ModelReaderMemoryTests : IDisposable
         Exception? e = Record.Exception(() => ModelReader.Read(model).Dispose());
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Megabyte);
         Assert.True(e is CheckpointException or ConfigurationException, $"{e}");
-        MemoryBaseline.RequireNoMore(native);
+        MemoryBaseline.RequireSame(native);
     }
 
     private string Write(string family, Action<JsonNode> change)

@@ -1,6 +1,7 @@
 using Hadal.Inference;
 using Hadal.Models;
 using Hadal.Numerics;
+using Hadal.Tests.Checkpoints;
 using Hadal.Tests.Models;
 
 namespace Hadal.Tests.Inference;
@@ -33,8 +34,7 @@ public sealed class DecodingAllocationTests
         managed = GC.GetAllocatedBytesForCurrentThread() - managed;
         Assert.Equal(800, told - toldBefore);
 
-        // Threads and finalizers of tests before may still take or free something. Four bytes that each row of each step left behind would be 3,200.
-        Assert.True(NativeBuffer.LiveBytes - native < 3200, $"{NativeBuffer.LiveBytes - native} bytes of native memory were left behind in 100 steps");
+        MemoryBaseline.RequireSame(native);
 
         // A tensor is an object of 80 bytes. An event has 64, and lists that grow now and then double. The logits of one step alone would
         // be 3,104 bytes, the states of one layer 1,024.
