@@ -1,11 +1,16 @@
+using System.Numerics;
+
 namespace Hadal.Numerics;
 
 /// <summary>
-/// Native memory that a thread keeps between attention calls, so that a call allocates nothing. It grows to the largest call seen
-/// and is freed by the buffer's finalizer when the thread has ended.
+/// Native memory that a thread keeps between attention calls, so that a call allocates nothing. It grows to the largest call seen, in
+/// powers of two because a text that is decoded needs a few bytes more every page, and is freed by the buffer's finalizer when the
+/// thread has ended.
 /// </summary>
 internal static unsafe class AttentionScratch
 {
+    private const ulong Smallest = 4096;
+
     [ThreadStatic]
     private static NativeBuffer? t_tiles;
 
@@ -32,7 +37,7 @@ internal static unsafe class AttentionScratch
         {
             buffer?.Dispose();
             buffer = null;
-            buffer = new NativeBuffer(bytes, zeroed: false);
+            buffer = new NativeBuffer((long)BitOperations.RoundUpToPowerOf2(Math.Max((ulong)bytes, Smallest)), zeroed: false);
         }
 
         return buffer.Data;
