@@ -32,7 +32,8 @@ export const whatIsMissing = () => (existsSync(HADAL) ? null : "There is no hada
 
 /**
  * Trains a model on the repository's own documents, with a vocabulary learnt from them and a chat template. It learns some words
- * and never to end a text, which is what a test of streaming and stopping wants.
+ * and never to end a text, which is what a test of streaming and stopping wants. Only a little probability is left for the end: a
+ * test that needs a text of a given length leaves it out by top-p.
  */
 export async function trainRambler(folder) {
   const documents = ["README.md", ...(await readdir(join(ROOT, "docs"))).filter(f => f.endsWith(".md")).sort().map(f => `docs/${f}`)];
