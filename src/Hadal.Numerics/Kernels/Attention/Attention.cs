@@ -22,6 +22,10 @@ public static unsafe class Attention
     /// </param>
     /// <param name="output">[T, Heads * ValueDim], overwritten. Must not overlap the inputs.</param>
     /// <param name="logSumExp">[T, Heads], overwritten with ln(sum of e^score), which <see cref="Backward"/> needs; or null.</param>
+    /// <param name="precision">
+    /// With BF16 products may round their factors, the weights too, to BF16; they do so on AMX tiles. Then keys and values that a row does
+    /// not see must be finite: they are multiplied by zero.
+    /// </param>
     /// <exception cref="ArgumentException">A matrix has another shape than the call needs, or its elements are not F32.</exception>
     public static void Forward(
         WorkerPool pool,
@@ -29,8 +33,9 @@ public static unsafe class Attention
         Matrix q,
         ReadOnlySpan<AttentionSequence> sequences,
         Matrix output,
-        Matrix? logSumExp) =>
-        ForwardWith(KernelSelection.Current, pool, shape, q, sequences, output, logSumExp);
+        Matrix? logSumExp,
+        ProductPrecision precision = ProductPrecision.F32) =>
+        ForwardWith(KernelSelection.Current, pool, shape, q, sequences, output, logSumExp, precision);
 
     /// <summary>
     /// The gradients of <see cref="Forward"/>, added to what the gradient matrices hold. Scores are computed anew from q, the keys and
@@ -50,6 +55,7 @@ public static unsafe class Attention
     /// the gradients are added. With one key head Values may be a view of columns of Keys, which then receive both.
     /// Sequences must not share rows.
     /// </param>
+    /// <param name="precision">As given to Forward.</param>
     /// <exception cref="ArgumentException">A matrix has another shape than the call needs, or its elements are not F32.</exception>
     public static void Backward(
         WorkerPool pool,
@@ -60,8 +66,9 @@ public static unsafe class Attention
         Matrix logSumExp,
         Matrix dOutput,
         Matrix dq,
-        ReadOnlySpan<AttentionSequence> gradients) =>
-        BackwardWith(KernelSelection.Current, pool, shape, q, sequences, output, logSumExp, dOutput, dq, gradients);
+        ReadOnlySpan<AttentionSequence> gradients,
+        ProductPrecision precision = ProductPrecision.F32) =>
+        BackwardWith(KernelSelection.Current, pool, shape, q, sequences, output, logSumExp, dOutput, dq, gradients, precision);
 
     internal static void ForwardWith(
         KernelKind kind,
@@ -70,7 +77,8 @@ public static unsafe class Attention
         Matrix q,
         ReadOnlySpan<AttentionSequence> sequences,
         Matrix output,
-        Matrix? logSumExp)
+        Matrix? logSumExp,
+        ProductPrecision precision = ProductPrecision.F32)
     {
         ArgumentNullException.ThrowIfNull(pool);
         AttentionChecks.Forward(shape, q, sequences, output, logSumExp);
@@ -86,6 +94,7 @@ public static unsafe class Attention
             LogSumExp = logSumExp is { } rows ? new HeadRows(rows) : default,
         };
         if (kind == KernelKind.Reference) AttentionReference.Forward(call);
+        else if (Tiles(kind, precision) is { } kernels) TiledHeads<TiledAttentionForward>.Run(pool, kernels, call, nextTask);
         else AttentionManaged.Forward(pool, call, nextTask);
         KeepAlive(sequences);
         GC.KeepAlive(q.Buffer);
@@ -103,7 +112,8 @@ public static unsafe class Attention
         Matrix logSumExp,
         Matrix dOutput,
         Matrix dq,
-        ReadOnlySpan<AttentionSequence> gradients)
+        ReadOnlySpan<AttentionSequence> gradients,
+        ProductPrecision precision = ProductPrecision.F32)
     {
         ArgumentNullException.ThrowIfNull(pool);
         AttentionChecks.Forward(shape, q, sequences, output, logSumExp);
@@ -128,6 +138,7 @@ public static unsafe class Attention
             QueryGradient = new HeadRows(dq),
         };
         if (kind == KernelKind.Reference) AttentionReference.Backward(call);
+        else if (Tiles(kind, precision) is { } kernels) TiledHeads<TiledAttentionBackward>.Run(pool, kernels, call, nextTask);
         else AttentionManaged.Backward(pool, call, nextTask);
         KeepAlive(sequences);
         KeepAlive(gradients);
@@ -137,6 +148,9 @@ public static unsafe class Attention
         GC.KeepAlive(dOutput.Buffer);
         GC.KeepAlive(dq.Buffer);
     }
+
+    private static TileKernelSet? Tiles(KernelKind kind, ProductPrecision precision) =>
+        kind == KernelKind.Generated && precision == ProductPrecision.BF16 ? GeneratedKernels.Tiles : null;
 
     // The counter of tasks has a cache line to itself: all workers write it. Behind it the slices, then their page tables.
     private static int* Plan(ReadOnlySpan<AttentionSequence> sequences, out AttentionSlice* slices)

@@ -149,7 +149,8 @@ internal unsafe struct AttentionBackward<TSimd, TVector> : IParallelJob
         }
     }
 
-    private static void RowGradients(float* weights, float* gradients, int seen, float scale, float logSumExp, float delta)
+    /// <summary>Of one row from scores and dP to P and dS, for the keys that it sees; up to a register more is overwritten.</summary>
+    public static void RowGradients(float* weights, float* gradients, int seen, float scale, float logSumExp, float delta)
     {
         TVector factor = TSimd.Broadcast(scale);
         TVector shift = TSimd.Broadcast(logSumExp);

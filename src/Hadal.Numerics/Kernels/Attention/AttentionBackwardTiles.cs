@@ -84,12 +84,13 @@ internal readonly unsafe struct AttentionBackwardTiles<TSimd, TVector>
                 call.OutputGradient.Row(query, head, shape.ValueDim), gradient, shape.ValueDim, ValueVectors * TSimd.Lanes);
             Delta[row] = Dot(gradient, call.Output.Row(query, head, shape.ValueDim), shape.ValueDim);
 
-            // A row without any weight: e^(score - inf) is 0 for every score.
-            float logSumExp = *call.LogSumExp.Row(query, head, 1);
-            LogSumExp[row] = float.IsNegativeInfinity(logSumExp) ? float.PositiveInfinity : logSumExp;
+            LogSumExp[row] = Shift(*call.LogSumExp.Row(query, head, 1));
             FirstKey[row] = 0;
         }
     }
+
+    /// <summary>What is subtracted from scores. Of a row without any weight infinity: e^(score - inf) is 0 for every score.</summary>
+    public static float Shift(float logSumExp) => float.IsNegativeInfinity(logSumExp) ? float.PositiveInfinity : logSumExp;
 
     /// <summary>Loads what the matrix holds so far: the chain over the keys goes on from there.</summary>
     public void LoadQueryGradients(in AttentionCall call, in AttentionSlice slice, int keyHead, int firstRow, int rows)
@@ -130,7 +131,8 @@ internal readonly unsafe struct AttentionBackwardTiles<TSimd, TVector>
         }
     }
 
-    private static float Dot(float* a, float* b, int length)
+    /// <summary>The product of two rows.</summary>
+    public static float Dot(float* a, float* b, int length)
     {
         TVector sums = TSimd.Zero;
         int i = 0;
@@ -140,7 +142,8 @@ internal readonly unsafe struct AttentionBackwardTiles<TSimd, TVector>
         return sum;
     }
 
-    private static void AddRow(float* source, float* destination, int length)
+    /// <summary>Adds a row to another.</summary>
+    public static void AddRow(float* source, float* destination, int length)
     {
         int i = 0;
         for (; i + TSimd.Lanes <= length; i += TSimd.Lanes)

@@ -150,7 +150,7 @@ internal unsafe struct AttentionForward<TSimd, TVector> : IParallelJob
             for (int chunk = 1; chunk < chunks; chunk++) AddChunk(total, SharedSums(slice, place, layout, chunk), slice, layout, firstRow, chunk);
         }
 
-        for (int head = 0; head < heads; head++) total.At(head).Finish(_call, slice, place.KeyHead + head, firstRow);
+        for (int head = 0; head < heads; head++) total.At(head).Finish(_call, slice, place.KeyHead + head, firstRow, rows);
     }
 
     private static AttentionSums<TSimd, TVector> SharedSums(

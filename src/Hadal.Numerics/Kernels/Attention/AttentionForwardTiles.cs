@@ -54,6 +54,9 @@ internal readonly unsafe struct AttentionSums<TSimd, TVector>
         Sum = sum;
     }
 
+    /// <summary>Floats from one row of the output to the next.</summary>
+    public int Stride => _layout.ValueStride;
+
     /// <summary>Those of the task's key head <paramref name="head"/>, counted from its first.</summary>
     public AttentionSums<TSimd, TVector> At(int head)
     {
@@ -95,11 +98,11 @@ internal readonly unsafe struct AttentionSums<TSimd, TVector>
         for (int i = 0; i < _layout.ValueVectors * TSimd.Lanes; i += TSimd.Lanes) TSimd.Store(TSimd.Multiply(TSimd.Load(output + i), all), output + i);
     }
 
-    /// <summary>Divides by the sums and writes the results of one key head.</summary>
-    public void Finish(in AttentionCall call, in AttentionSlice slice, int keyHead, int firstRow)
+    /// <summary>Divides by the sums and writes the results of one key head's <paramref name="rows"/> rows.</summary>
+    public void Finish(in AttentionCall call, in AttentionSlice slice, int keyHead, int firstRow, int rows)
     {
         int valueDim = call.Shape.ValueDim;
-        for (int row = 0; row < _layout.Rows; row++)
+        for (int row = 0; row < rows; row++)
         {
             (int query, int head) = slice.Place(call.Shape, keyHead, firstRow + row);
             float sum = Sum[row] == 0 ? 1 : Sum[row];

@@ -45,6 +45,10 @@ internal readonly unsafe struct Factor
     public static Factor DownColumns(Matrix matrix, ProductPrecision precision = ProductPrecision.F32) =>
         Create(matrix, precision, isInnerAdjacent: false);
 
+    /// <summary>A factor of F32 in a kernel's own memory, to be rounded, with <paramref name="rowStride"/> elements from a stored row to the next.</summary>
+    public static Factor Of(float* data, long rowStride, bool isInnerAdjacent) =>
+        new((byte*)data, rowStride, isBFloat16: false, isInnerAdjacent, isRounded: true);
+
     /// <summary>The same factor with (<paramref name="i"/>, <paramref name="k"/>) as its first element.</summary>
     public Factor From(long i, long k) =>
         new(_data + OffsetBytes(i, k), _rowStride, IsBFloat16, IsInnerAdjacent, IsRounded);

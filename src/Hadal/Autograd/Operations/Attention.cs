@@ -28,7 +28,7 @@ public static class AttentionOperation
         Tensor output = g.Allocate(new Shape(tokens, shape.Heads * shape.ValueDim), g.Records(q, k, v));
         Tensor? logSumExp = output.RequiresGradient ? g.Allocate(new Shape(tokens, shape.Heads)) : null;
         using Views views = new(k.AsMatrix(), v.AsMatrix(), sequences.Span);
-        Numerics.Attention.Forward(g.Workers, shape, q.AsMatrix(), views.Span, output.AsMatrix(), logSumExp?.AsMatrix());
+        Numerics.Attention.Forward(g.Workers, shape, q.AsMatrix(), views.Span, output.AsMatrix(), logSumExp?.AsMatrix(), g.Precision);
         if (logSumExp is not null) g.Record(new Backpropagation(shape, q, k, v, sequences, logSumExp, output));
         return output;
     }
@@ -38,17 +38,18 @@ public static class AttentionOperation
     /// <param name="shape">Heads, dimensions and the scale of the scores.</param>
     /// <param name="q">[tokens, heads * keyDim].</param>
     /// <param name="sequences">Each sequence's queries, keys and values; queries follow each other over all tokens.</param>
+    /// <param name="precision">What products may round their factors to.</param>
     /// <returns>[tokens, heads * valueDim].</returns>
     /// <exception cref="ArgumentException">Shapes contradict each other, or the sequences don't follow each other over all tokens.</exception>
     /// <exception cref="InvalidOperationException">The graph records.</exception>
-    public static Tensor Attention(this Graph g, AttentionShape shape, Tensor q, ReadOnlySpan<AttentionSequence> sequences)
+    public static Tensor Attention(this Graph g, AttentionShape shape, Tensor q, ReadOnlySpan<AttentionSequence> sequences, ProductPrecision precision = ProductPrecision.F32)
     {
         if (g.IsRecording) throw new InvalidOperationException("attention to a cache has no backward; use a graph that does not record");
         int next = 0, tokens = q.Shape.Rows;
         foreach (ref readonly AttentionSequence rows in sequences) next = End(rows.QueryStart, rows.QueryCount, next, tokens);
         RequireEnd(next, tokens);
         Tensor output = g.Allocate(new Shape(tokens, shape.Heads * shape.ValueDim));
-        Numerics.Attention.Forward(g.Workers, shape, q.AsMatrix(), sequences, output.AsMatrix(), logSumExp: null);
+        Numerics.Attention.Forward(g.Workers, shape, q.AsMatrix(), sequences, output.AsMatrix(), logSumExp: null, precision);
         return output;
     }
 
@@ -78,7 +79,7 @@ public static class AttentionOperation
                 g.GradientOf(k) ?? unusedK!.AsMatrix(), g.GradientOf(v) ?? unusedV!.AsMatrix(), sequences.Span);
             Numerics.Attention.Backward(
                 g.Workers, shape, q.AsMatrix(), inputs.Span, output.AsMatrix(), logSumExp.AsMatrix(), dOutput,
-                g.GradientOf(q) ?? unusedQ!.AsMatrix(), gradients.Span);
+                g.GradientOf(q) ?? unusedQ!.AsMatrix(), gradients.Span, g.Precision);
         }
     }
 

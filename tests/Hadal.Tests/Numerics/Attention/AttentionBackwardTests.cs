@@ -87,16 +87,16 @@ public sealed class AttentionBackwardTests
         }
     }
 
-    private static void Check(KernelKind kind, AttentionCase attention)
+    internal static void Check(KernelKind kind, AttentionCase attention, ProductPrecision precision = ProductPrecision.F32)
     {
         using (attention)
         {
-            AttentionOracle oracle = new(attention);
+            AttentionOracle oracle = new(attention, precision == ProductPrecision.BF16 ? 1 / 256.0 : 0);
             float[] queryStart = AttentionCase.Read(attention.QueryGradient);
             float[][] keyStart = Array.ConvertAll(attention.Gradients, g => AttentionCase.Read(g.Keys));
             float[][] valueStart = Array.ConvertAll(attention.Gradients, g => AttentionCase.Read(g.Values));
-            attention.Forward(kind);
-            attention.Backward(kind);
+            attention.Forward(kind, precision: precision);
+            attention.Backward(kind, precision: precision);
             AssertAdded(oracle.QueryGradient, queryStart, attention.QueryGradient, $"dq of {attention.Shape}");
             for (int i = 0; i < keyStart.Length; i++)
             {

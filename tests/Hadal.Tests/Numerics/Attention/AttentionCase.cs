@@ -66,16 +66,36 @@ internal sealed class AttentionCase : IDisposable
 
     public AttentionSequence[] Gradients { get; }
 
-    public void Forward(KernelKind kind, int workers = 2)
+    public void Forward(KernelKind kind, int workers = 2, ProductPrecision precision = ProductPrecision.F32)
     {
         using WorkerPool pool = new(workers);
-        Attention.ForwardWith(kind, pool, Shape, Q, Sequences, Output, LogSumExp);
+        Attention.ForwardWith(kind, pool, Shape, Q, Sequences, Output, LogSumExp, precision);
     }
 
-    public void Backward(KernelKind kind, int workers = 2)
+    public void Backward(KernelKind kind, int workers = 2, ProductPrecision precision = ProductPrecision.F32)
     {
         using WorkerPool pool = new(workers);
-        Attention.BackwardWith(kind, pool, Shape, Q, Sequences, Output, LogSumExp, OutputGradient, QueryGradient, Gradients);
+        Attention.BackwardWith(kind, pool, Shape, Q, Sequences, Output, LogSumExp, OutputGradient, QueryGradient, Gradients, precision);
+    }
+
+    /// <summary>Rounds the inputs to BF16, which then changes them no more.</summary>
+    public void Round()
+    {
+        Round(Q);
+        Round(OutputGradient);
+        foreach (AttentionSequence sequence in Sequences)
+        {
+            Round(sequence.Keys);
+            Round(sequence.Values);
+        }
+
+        static void Round(Matrix matrix)
+        {
+            for (int row = 0; row < matrix.Rows; row++)
+            {
+                foreach (ref float x in matrix.Row(row)) x = BFloat16.FromSingle(x);
+            }
+        }
     }
 
     /// <summary>A matrix of NaN with this case's gap between rows.</summary>

@@ -96,12 +96,12 @@ public sealed class AttentionForwardTests
         Assert.Equal(AttentionCase.Bits(attention.Output), AttentionCase.Bits(output));
     }
 
-    private static void Check(KernelKind kind, AttentionCase attention)
+    internal static void Check(KernelKind kind, AttentionCase attention, ProductPrecision precision = ProductPrecision.F32)
     {
         using (attention)
         {
-            attention.Forward(kind);
-            AttentionOracle oracle = new(attention);
+            attention.Forward(kind, precision: precision);
+            AttentionOracle oracle = new(attention, precision == ProductPrecision.BF16 ? 1 / 256.0 : 0);
             AssertWithin(oracle.Output, AttentionCase.Read(attention.Output), $"output of {attention.Shape}");
             AssertWithin(oracle.LogSumExp, AttentionCase.Read(attention.LogSumExp), $"log-sum-exp of {attention.Shape}");
         }

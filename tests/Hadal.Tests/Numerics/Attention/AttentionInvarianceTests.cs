@@ -8,7 +8,7 @@ public sealed class AttentionInvarianceTests
 {
     public static TheoryData<KernelKind> Kinds => [KernelKind.Reference, KernelKind.Managed];
 
-    private static readonly AttentionShape[] s_shapes =
+    internal static readonly AttentionShape[] Shapes =
     [
         new(4, 4, 24, 24, 0.2f),
         new(4, 2, 40, 17, 0.2f),
@@ -22,7 +22,7 @@ public sealed class AttentionInvarianceTests
     public void A_sequence_is_computed_alike_whole_in_chunks_and_query_by_query(KernelKind kind)
     {
         using WorkerPool pool = new(2);
-        foreach (AttentionShape shape in s_shapes)
+        foreach (AttentionShape shape in Shapes)
         {
             using AttentionCase attention = new(shape, [(150, 170, 1)], magnitude: 3);
             attention.Forward(kind);
@@ -50,7 +50,7 @@ public sealed class AttentionInvarianceTests
     public void Neither_workers_nor_row_strides_nor_other_sequences_change_a_bit(KernelKind kind)
     {
         (int, int, int)[] sequences = [(40, 40, 1), (1, 131, 2), (90, 200, 3), (3, 66, 4)];
-        foreach (AttentionShape shape in s_shapes)
+        foreach (AttentionShape shape in Shapes)
         {
             using AttentionCase together = new(shape, sequences);
             together.Forward(kind, workers: 1);
@@ -106,18 +106,7 @@ public sealed class AttentionInvarianceTests
         Assert.All(AttentionCase.Read(attention.Output.RowRange(0, 30)), x => Assert.True(float.IsNaN(x)));
         attention.Forward(kind);
         attention.Backward(kind);
-        foreach (Matrix matrix in new[]
-        {
-            attention.Output, attention.LogSumExp, attention.QueryGradient, attention.Gradients[1].Keys, attention.Gradients[1].Values,
-        })
-        {
-            for (int row = 0; row < matrix.Rows; row++)
-            {
-                Span<float> gap = matrix.Buffer.AsSpan<float>(row * matrix.RowStride + matrix.Columns, 7);
-                Assert.True(gap.IndexOfAnyExcept(float.NaN) < 0, $"something was written behind row {row}");
-                Assert.True(matrix.Row(row).IndexOf(float.NaN) < 0, $"NaN in row {row}");
-            }
-        }
+        AssertNothingBetweenRows(attention, gap: 7);
     }
 
     [Fact]
@@ -141,7 +130,23 @@ public sealed class AttentionInvarianceTests
         }
     }
 
-    private static void AssertSame(AttentionCase expected, AttentionCase actual)
+    internal static void AssertNothingBetweenRows(AttentionCase attention, int gap)
+    {
+        foreach (Matrix matrix in new[]
+        {
+            attention.Output, attention.LogSumExp, attention.QueryGradient, attention.Gradients[1].Keys, attention.Gradients[1].Values,
+        })
+        {
+            for (int row = 0; row < matrix.Rows; row++)
+            {
+                Span<float> between = matrix.Buffer.AsSpan<float>(row * matrix.RowStride + matrix.Columns, gap);
+                Assert.True(between.IndexOfAnyExcept(float.NaN) < 0, $"something was written behind row {row}");
+                Assert.True(matrix.Row(row).IndexOf(float.NaN) < 0, $"NaN in row {row}");
+            }
+        }
+    }
+
+    internal static void AssertSame(AttentionCase expected, AttentionCase actual)
     {
         Assert.Equal(AttentionCase.Bits(expected.Output), AttentionCase.Bits(actual.Output));
         Assert.Equal(AttentionCase.Bits(expected.LogSumExp), AttentionCase.Bits(actual.LogSumExp));

@@ -30,9 +30,13 @@ internal sealed class AttentionOracle
 
     private readonly AttentionCase _case;
     private readonly AttentionShape _shape;
+    private readonly double _rounding;
 
-    public AttentionOracle(AttentionCase attention)
+    /// <param name="attention">The inputs.</param>
+    /// <param name="rounding">How far, relatively, weights and gradients of scores may be off once they are multiplied.</param>
+    public AttentionOracle(AttentionCase attention, double rounding = 0)
     {
+        _rounding = rounding;
         _case = attention;
         _shape = attention.Shape;
         int rows = attention.Q.Rows;
@@ -128,7 +132,8 @@ internal sealed class AttentionOracle
             }
 
             // Twice: above and below the fraction bar. Weights below the normal numbers may be lost.
-            Output.Bound[offset + d] = Math.Exp(2 * exponentError) * (1 + 3 * sumError) * magnitude - magnitude + visible * 1e-37;
+            Output.Bound[offset + d] = Math.Exp(2 * exponentError) * (1 + 3 * sumError) * magnitude - magnitude + visible * 1e-37
+                + _rounding * magnitude;
         }
 
         AddGradients(index, row, head, scores, scoreErrors, weights);
@@ -172,18 +177,18 @@ internal sealed class AttentionOracle
                 double queryTerm = (Math.Abs(gradient) + gradientError) * Math.Abs(k[d]);
                 QueryGradient.Add(
                     (row * _shape.Heads + head) * _shape.KeyDim + d, gradient * k[d],
-                    gradientError * Math.Abs(k[d]) + Gamma(scores.Length + 2) * queryTerm);
+                    gradientError * Math.Abs(k[d]) + (Gamma(scores.Length + 2) + _rounding) * queryTerm);
                 double keyTerm = (Math.Abs(gradient) + gradientError) * Math.Abs(q[d]);
                 KeyGradients[index].Add(
                     (j * _shape.KeyHeads + keyHead) * _shape.KeyDim + d, gradient * q[d],
-                    gradientError * Math.Abs(q[d]) + terms * keyTerm);
+                    gradientError * Math.Abs(q[d]) + (terms + _rounding) * keyTerm);
             }
 
             for (int d = 0; d < v.Length; d++)
             {
                 ValueGradients[index].Add(
                     (j * _shape.KeyHeads + keyHead) * _shape.ValueDim + d, weights[j] * g[d],
-                    (weightError + terms * (weights[j] + weightError)) * Math.Abs(g[d]));
+                    (weightError + (terms + _rounding) * (weights[j] + weightError)) * Math.Abs(g[d]));
             }
         }
     }
