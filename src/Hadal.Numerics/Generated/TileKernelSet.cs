@@ -14,10 +14,9 @@ internal sealed unsafe class TileKernelSet : IDisposable
     /// <summary>Products of tiles in a round of <see cref="MultiplyInRegisters"/>.</summary>
     public const int ProductsPerCeilingRound = 4;
 
-    private const int MostTiles = 2;
-
     private readonly ExecutableMemory _memory;
-    private readonly nint[] _products = new nint[MostTiles * MostTiles];
+    private readonly nint[] _products = new nint[TileProductCode.MostRowTiles];
+    private readonly nint[] _directProducts = new nint[TileProductCode.MostRowTiles];
     private readonly nint[] _packings = new nint[8];
     private nint _configure;
     private nint _release;
@@ -34,8 +33,9 @@ internal sealed unsafe class TileKernelSet : IDisposable
         for (int i = 0; i < _products.Length; i++)
         {
             int index = i;
+            assembler.Add(kernel => TileProductCode.EmitProduct(kernel, index + 1), address => _products[index] = address);
             assembler.Add(
-                kernel => TileProductCode.EmitProduct(kernel, index / MostTiles + 1, index % MostTiles + 1), address => _products[index] = address);
+                kernel => TileProductCode.EmitDirectProduct(kernel, index + 1), address => _directProducts[index] = address, usesLowVectors: true);
         }
 
         for (int i = 0; i < _packings.Length; i++)
@@ -56,10 +56,15 @@ internal sealed unsafe class TileKernelSet : IDisposable
     /// <summary>Forgets the tile registers of the calling thread.</summary>
     public void Release() => ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_release)(null);
 
-    /// <summary>Computes up to two by two tiles of a result.</summary>
+    /// <summary>Computes one to three panels of rows of a result.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Multiply(int rowTiles, int columnTiles, TileProductArguments* arguments) =>
-        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_products[(rowTiles - 1) * MostTiles + columnTiles - 1])(arguments);
+    public void Multiply(int rowTiles, TileProductArguments* arguments) =>
+        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_products[rowTiles - 1])(arguments);
+
+    /// <summary>Computes 16 columns of one to three panels of rows, from a right factor that is not packed.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void MultiplyDirectly(int rowTiles, DirectProductArguments* arguments) =>
+        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_directProducts[rowTiles - 1])(arguments);
 
     /// <summary>Packs tiles of a factor; <paramref name="isLeft"/> says for which side of the product.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

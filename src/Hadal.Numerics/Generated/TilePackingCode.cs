@@ -49,6 +49,12 @@ internal static class TilePackingCode
     /// </summary>
     public static void Emit(KernelAssembler kernel, bool isBFloat16, bool isInnerAdjacent, bool transposes)
     {
+        if (isInnerAdjacent && !transposes)
+        {
+            EmitRows(kernel, isBFloat16);
+            return;
+        }
+
         Assembler c = kernel.Code;
         int elementBytes = isBFloat16 ? sizeof(ushort) : sizeof(float);
         int advance = elementBytes * (isInnerAdjacent ? TileShape.Inner : TileShape.Rows);
@@ -65,6 +71,7 @@ internal static class TilePackingCode
 
         c.Label(ref loop);
         if (!isInnerAdjacent && transposes) c.vmovdqu16(order, interleaved);
+        if (!isInnerAdjacent) EmitPrefetchOfNextRows();
         c.mov(r9, rax);
         for (int i = 0; i < TileShape.Rows; i++)
         {
@@ -113,9 +120,23 @@ internal static class TilePackingCode
                 c.vcvtne2ps2bf16(pairs, pairs, even);
             }
 
-            c.prefetcht1(even + TilesAhead * advance);
-            c.prefetcht1(odd + TilesAhead * advance);
             c.vpermw(pairs, order, pairs);
+        }
+
+        // The next values of k, at the same i: rows are longer than what the processor would fetch ahead by itself.
+        void EmitPrefetchOfNextRows()
+        {
+            c.mov(r9, rdx);
+            c.shl(r9, 5);
+            c.add(r9, rax);
+            for (int i = 0; i < TileShape.Inner; i += 4)
+            {
+                c.prefetcht1(__[r9]);
+                c.prefetcht1(__[r9 + rdx]);
+                c.prefetcht1(__[r9 + rdx * 2]);
+                c.prefetcht1(__[r9 + r8]);
+                c.lea(r9, __[r9 + rdx * 4]);
+            }
         }
 
         // Rows are visited in order; r9 moves on by four at a time.
@@ -132,8 +153,46 @@ internal static class TilePackingCode
         }
     }
 
-    // Transposes 16 x 16 lanes of 32 bits, in zmm0 to zmm15, through zmm16 to zmm31.
-    private static void EmitTransposition(Assembler c, Action<int, AssemblerRegisterZMM> store)
+    // k adjacent, for the left factor: a row of the factor is a row of each tile, so four rows at a time are read from end to end, which is
+    // how the processor fetches ahead by itself.
+    private static void EmitRows(KernelAssembler kernel, bool isBFloat16)
+    {
+        const int RowsAtOnce = 4;
+        Assembler c = kernel.Code;
+        int advance = TileShape.Inner * (isBFloat16 ? sizeof(ushort) : sizeof(float));
+        c.mov(rdx, __qword_ptr[rcx + SourceStride]);
+        c.lea(r8, __[rdx + rdx * 2]);
+        for (int first = 0; first < TileShape.Rows; first += RowsAtOnce)
+        {
+            Label loop = c.CreateLabel();
+            c.mov(rax, __qword_ptr[rcx + Source]);
+            if (first > 0)
+            {
+                c.lea(rax, __[rax + rdx * 4]);
+                c.mov(__qword_ptr[rcx + Source], rax);
+            }
+
+            c.mov(r10, __qword_ptr[rcx + Tiles]);
+            c.mov(r11, __qword_ptr[rcx + Count]);
+            c.Label(ref loop);
+            for (int i = 0; i < RowsAtOnce; i++)
+            {
+                AssemblerMemoryOperand address = i switch { 0 => __[rax], 1 => __[rax + rdx], 2 => __[rax + rdx * 2], _ => __[rax + r8] };
+                AssemblerRegisterZMM row = Zmm(16 + i);
+                c.vmovups(row, isBFloat16 ? address : address + TileShape.RowBytes);
+                if (!isBFloat16) c.vcvtne2ps2bf16(row, row, address);
+                c.vmovdqu64(__[r10 + (first + i) * TileShape.RowBytes], row);
+            }
+
+            c.add(rax, advance);
+            c.add(r10, __qword_ptr[rcx + TileStride]);
+            c.dec(r11);
+            c.jne(loop);
+        }
+    }
+
+    /// <summary>Transposes 16 x 16 lanes of 32 bits, in zmm0 to zmm15, through zmm16 to zmm31; <paramref name="store"/> takes each column.</summary>
+    public static void EmitTransposition(Assembler c, Action<int, AssemblerRegisterZMM> store)
     {
         // Pairs of rows: lane by lane within quarters.
         for (int i = 0; i < 16; i += 2)
@@ -176,5 +235,6 @@ internal static class TilePackingCode
     private static byte[] Interleaving() =>
         MemoryMarshal.AsBytes<ushort>([.. Enumerable.Range(0, 32).Select(word => (ushort)(word / 2 + word % 2 * 16))]).ToArray();
 
-    private static AssemblerRegisterZMM Zmm(int number) => new(Register.ZMM0 + number);
+    /// <summary>The vector register of a number.</summary>
+    public static AssemblerRegisterZMM Zmm(int number) => new(Register.ZMM0 + number);
 }

@@ -32,6 +32,9 @@ public sealed class TiledProductTests
     [InlineData(1030, 33, 40)]
     [InlineData(3, 2, 17000)]
     [InlineData(290, 530, 48)]
+    [InlineData(70, 1040, 400)]
+    [InlineData(40, 700, 1500)]
+    [InlineData(610, 650, 700)]
     public void Blocks_for_caches_and_threads_do_not_show(int m, int n, int k)
     {
         RequireTiles();
@@ -94,6 +97,55 @@ public sealed class TiledProductTests
                 Samples.AssertSameBits(expected, actual, $"{kind} {type} accumulate {accumulate}");
             }
         }
+    }
+
+    // Few rows and weights in BF16, whole tiles: weights are read from where they lie.
+    [SkippableFact]
+    public void Products_of_few_rows_have_the_bits_of_the_definition()
+    {
+        RequireTiles();
+        foreach ((int n, int k) in new[] { (16, 32), (208, 96), (48, 1056) })
+        {
+            foreach (int m in new[] { 1, 2, 15, 16, 17, 32, 47, 48, 49, 64, 95, 96, 97 })
+            {
+                foreach (ElementType type in s_types) AssertFewRows(m, n, k, type);
+            }
+        }
+
+        static void AssertFewRows(int m, int n, int k, ElementType type)
+        {
+            using Samples samples = new(m * 10007 + n + k);
+            (Matrix a, Matrix b) = ProductKind.Nt.Factors(samples, m, n, k, type, ElementType.BF16);
+            Matrix expected = samples.Matrix(m, n), actual = samples.Matrix(m, n);
+            TileOrder.Define(ProductKind.Nt, a, b, expected, accumulate: false);
+            foreach (int count in new[] { 1, 3 })
+            {
+                using WorkerPool pool = new(count);
+                ProductKind.Nt.Compute(pool, a, b, actual, accumulate: false, ProductPrecision.BF16);
+                Samples.AssertSameBits(expected, actual, $"{m}x{n}x{k} {type}, {count} workers");
+            }
+        }
+    }
+
+    // Groups of few rows beside groups of many, with weights in BF16.
+    [SkippableFact]
+    public void Groups_of_few_rows_have_the_bits_of_their_own_products()
+    {
+        RequireTiles();
+        const int N = 64, K = 96;
+        int[] offsets = [0, 1, 1, 17, 67, 163, 400];
+        using WorkerPool pool = new(2);
+        using Samples samples = new(7);
+        Matrix a = samples.Matrix(offsets[^1], K), b = samples.Matrix((offsets.Length - 1) * N, K, ElementType.BF16);
+        Matrix actual = samples.Matrix(a.Rows, N), expected = samples.Matrix(a.Rows, N);
+        ProductKind.Nt.ComputeGroups(pool, a, b, offsets, actual, accumulate: false, ProductPrecision.BF16);
+        for (int g = 0; g + 1 < offsets.Length; g++)
+        {
+            int rows = offsets[g + 1] - offsets[g];
+            TileOrder.Define(ProductKind.Nt, a.RowRange(offsets[g], rows), b.RowRange(g * N, N), expected.RowRange(offsets[g], rows), accumulate: false);
+        }
+
+        Samples.AssertSameBits(expected, actual, "groups");
     }
 
     // Magnitudes around 2^-126: denormal factors, products and sums, in F32 and in BF16.

@@ -18,7 +18,7 @@ internal static unsafe class TilePacking
         {
             for (int panel = 0; panel < panels; panel++)
             {
-                PackRun(kernels, factor.From(panel * TileShape.Rows, 0), isLeft, destination.Tile(panel, 0), TileShape.Bytes, innerTiles);
+                PackRun(kernels, factor.From(panel * TileShape.Rows, 0), isLeft, destination.Tile(panel, 0), destination.TileBytes, innerTiles);
             }
         }
         else

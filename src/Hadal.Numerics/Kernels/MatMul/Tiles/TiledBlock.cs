@@ -1,48 +1,58 @@
 using System.Runtime.CompilerServices;
+
 namespace Hadal.Numerics;
 
 /// <summary>
-/// The product of packed blocks that fit the second-level cache. Two panels of the left factor stay in the first level while those of
+/// The product of packed blocks that fit the second-level cache. Up to three panels of the left factor stay in the first level while those of
 /// the right factor stream past; ragged edges of the result go through a small temporary block.
 /// </summary>
 internal static unsafe class TiledBlock
 {
-    // Rows and columns that one call of the kernel computes.
-    private const int Side = 2 * TileShape.Rows;
+    /// <summary>Rows that one call of the kernel computes at most.</summary>
+    public const int MostRows = TileProductCode.MostRowTiles * TileShape.Rows;
 
     /// <summary>Starts (or continues) the sums of <paramref name="rows"/> x <paramref name="columns"/> elements of c over tiles of k.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Multiply(
         TileKernelSet kernels, int rows, int columns, int innerTiles, PackedTiles left, PackedTiles right, float* c, long cStride, bool accumulates)
     {
-        float* edge = stackalloc float[Side * Side];
-        TileProductArguments arguments = new() { Tiles = innerTiles, Accumulates = accumulates ? 1 : 0 };
-        for (int i = 0; i < rows; i += Side)
+        float* edge = stackalloc float[TileShape.Rows * TileShape.Rows];
+        int wholeRows = rows / TileShape.Rows * TileShape.Rows, wholeColumns = columns / TileShape.Rows * TileShape.Rows;
+        for (int i = 0; i < wholeRows; i += MostRows)
         {
-            int height = Math.Min(Side, rows - i), rowTiles = TileShape.OuterTiles(height);
-            arguments.A0 = left.Tile(i / TileShape.Rows, 0);
-            arguments.A1 = arguments.A0 + left.PanelBytes;
-            for (int j = 0; j < columns; j += Side)
+            int rowTiles = Math.Min(MostRows, wholeRows - i) / TileShape.Rows;
+            if (wholeColumns > 0) Call(rowTiles, i, 0, wholeColumns / TileShape.Rows, c + i * cStride, cStride);
+            for (int tile = 0; tile < rowTiles && wholeColumns < columns; tile++) Edge(i + tile * TileShape.Rows, TileShape.Rows, wholeColumns);
+        }
+
+        for (int j = 0; j < columns && wholeRows < rows; j += TileShape.Rows) Edge(wholeRows, rows - wholeRows, j);
+
+        void Call(int rowTiles, int i, int j, int panels, float* result, long stride)
+        {
+            byte* a = left.Tile(i / TileShape.Rows, 0);
+            TileProductArguments arguments = new()
             {
-                int width = Math.Min(Side, columns - j), columnTiles = TileShape.OuterTiles(width);
-                arguments.B0 = right.Tile(j / TileShape.Rows, 0);
-                arguments.B1 = arguments.B0 + right.PanelBytes;
-                float* block = c + i * cStride + j;
-                if (height == rowTiles * TileShape.Rows && width == columnTiles * TileShape.Rows)
-                {
-                    arguments.C = block;
-                    arguments.CStride = cStride * sizeof(float);
-                    kernels.Multiply(rowTiles, columnTiles, &arguments);
-                }
-                else
-                {
-                    if (accumulates) Copy(height, width, block, cStride, edge, Side);
-                    arguments.C = edge;
-                    arguments.CStride = Side * sizeof(float);
-                    kernels.Multiply(rowTiles, columnTiles, &arguments);
-                    Copy(height, width, edge, Side, block, cStride);
-                }
-            }
+                A0 = a,
+                A1 = a + left.PanelBytes,
+                A2 = a + 2 * left.PanelBytes,
+                B = right.Tile(j / TileShape.Rows, 0),
+                BSkip = right.PanelBytes - (long)innerTiles * TileShape.Bytes,
+                Panels = panels,
+                C = result,
+                CStride = stride * sizeof(float),
+                Tiles = innerTiles,
+                Accumulates = accumulates ? 1 : 0,
+            };
+            kernels.Multiply(rowTiles, &arguments);
+        }
+
+        void Edge(int i, int height, int j)
+        {
+            int width = Math.Min(TileShape.Rows, columns - j);
+            float* block = c + i * cStride + j;
+            if (accumulates) Copy(height, width, block, cStride, edge, TileShape.Rows);
+            Call(1, i, j, 1, edge, TileShape.Rows);
+            Copy(height, width, edge, TileShape.Rows, block, cStride);
         }
     }
 

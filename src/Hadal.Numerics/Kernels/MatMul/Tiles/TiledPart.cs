@@ -1,40 +1,82 @@
 namespace Hadal.Numerics;
 
-/// <summary>One block of a result, computed by one thread: k in blocks whose panels fit the caches, ascending.</summary>
+/// <summary>
+/// One block of a result, computed by one thread: columns and k in blocks of which the right factor's tiles lie in the second-level cache. A
+/// few panels of the left factor are packed into the first level right before they meet them.
+/// </summary>
 internal static unsafe class TiledPart
 {
-    // Values of k, in tiles, for which two panels of each factor, 2 x 20 KB, and a block of the result lie in the first-level cache.
-    private const int InnerBlock = 10;
+    // Most values of k in a block, in tiles: three panels of the left factor, 36 KB, and one that streams past fill the first level.
+    private const int InnerBlock = 12;
 
-    /// <summary>Computes a block of the result, from factors that are packed already or are packed here.</summary>
-    public static void Compute(TileKernelSet kernels, Product product, PackedTiles? left, PackedTiles? right)
+    // Tiles of the right factor in a block of columns, all k together: 768 KB of the second-level cache; and panels it has at least.
+    private const int MostRightTiles = 768, LeastPanels = 4;
+
+    // With fewer rows than this a block of the right factor, packed here, should still be in the first level when it is used.
+    private const int FewRows = 64, FewRowsColumns = 32;
+
+    /// <summary>Columns for which the left factor is packed once and thrown away at once.</summary>
+    public static int ColumnBlock(int inner) => Math.Max(LeastPanels, MostRightTiles / Math.Max(1, TileShape.InnerTiles(inner))) * TileShape.Rows;
+
+    /// <summary>Computes a block of the result; the left factor is packed here, and the right one where it isn't yet.</summary>
+    public static void Compute(TileKernelSet kernels, Product product, PackedTiles? right)
     {
-        int innerTiles = TileShape.InnerTiles(product.K);
-        int blocks = Math.Max(1, (innerTiles + InnerBlock - 1) / InnerBlock);
-        int most = (innerTiles + blocks - 1) / blocks;
-        long panelBytes = (long)most * TileShape.Bytes;
-        long leftBytes = left is null ? TileShape.OuterTiles(product.M) * panelBytes : 0;
-        long rightBytes = right is null ? TileShape.OuterTiles(product.N) * panelBytes : 0;
-        byte* scratch = (byte*)PackingScratch.Local((leftBytes + rightBytes) / sizeof(float));
-        kernels.Configure();
-        for (int block = 0; block < blocks; block++)
-        {
-            int tile = block * most;
-            int tiles = Math.Min(most, innerTiles - tile);
-            int k = tile * TileShape.Inner;
-            int inner = Math.Min(tiles * TileShape.Inner, product.K - k);
-            PackedTiles a = left?.From(0, tile) ?? Pack(product.A, isLeft: true, product.M, scratch);
-            PackedTiles b = right?.From(0, tile) ?? Pack(product.B, isLeft: false, product.N, scratch + leftBytes);
-            TiledBlock.Multiply(kernels, product.M, product.N, tiles, a, b, product.C, product.CStride, product.Accumulate || block > 0);
+        int innerTiles = TileShape.InnerTiles(product.K), most = InnerTiles(product.K);
 
-            PackedTiles Pack(Factor factor, bool isLeft, int count, byte* memory)
+        // Packed here, the right factor needs its place for one block of k only.
+        int columnBlock = right is not null ? ColumnBlock(product.K) : product.M <= FewRows ? FewRowsColumns : ColumnBlock(most * TileShape.Inner);
+        columnBlock = Math.Min(columnBlock, TileShape.OuterTiles(product.N) * TileShape.Rows);
+
+        // Rows of the left factor that follow each other in memory are packed together; a few panels cut rows that lie across.
+        bool keepsLeft = columnBlock < product.N;
+        int leftRows = product.A.IsInnerAdjacent ? TiledBlock.MostRows : product.M;
+        long leftPanelBytes = (long)(keepsLeft ? innerTiles : most) * TileShape.Bytes, rightPanelBytes = (long)most * TileShape.Bytes;
+        long leftBytes = TileShape.OuterTiles(keepsLeft ? product.M : Math.Min(leftRows, product.M)) * leftPanelBytes;
+        long rightBytes = right is null ? columnBlock / TileShape.Rows * rightPanelBytes : 0;
+        byte* scratch = (byte*)PackingScratch.Local((leftBytes + rightBytes) / sizeof(float));
+        PackedTiles left = new(scratch, leftPanelBytes), ownRight = new(scratch + leftBytes, rightPanelBytes);
+        kernels.Configure();
+        for (int column = 0; column < product.N; column += columnBlock)
+        {
+            int columns = Math.Min(columnBlock, product.N - column);
+            if (right is { } packed)
             {
-                PackedTiles packed = new(memory, panelBytes);
-                TilePacking.Pack(kernels, factor.From(0, k), isLeft, count, inner, packed);
-                return packed;
+                // All of the block stays in the second level, so some rows of the result can be finished at once.
+                for (int row = 0; row < product.M; row += leftRows)
+                {
+                    for (int tile = 0; tile == 0 || tile < innerTiles; tile += most) Multiply(row, column, columns, tile, packed.From(column / TileShape.Rows, tile));
+                }
+            }
+            else
+            {
+                for (int tile = 0; tile == 0 || tile < innerTiles; tile += most)
+                {
+                    TilePacking.Pack(kernels, product.B.From(column, tile * TileShape.Inner), isLeft: false, columns, Inner(tile), ownRight);
+                    for (int row = 0; row < product.M; row += leftRows) Multiply(row, column, columns, tile, ownRight);
+                }
             }
         }
 
         kernels.Release();
+
+        int Inner(int tile) => Math.Min(most * TileShape.Inner, product.K - tile * TileShape.Inner);
+
+        // Called without any k, too: the result is set to zero then.
+        void Multiply(int row, int column, int columns, int tile, PackedTiles b)
+        {
+            int rows = Math.Min(leftRows, product.M - row), inner = Inner(tile);
+            PackedTiles a = keepsLeft ? left.From(row / TileShape.Rows, tile) : left;
+            if (!keepsLeft || column == 0) TilePacking.Pack(kernels, product.A.From(row, tile * TileShape.Inner), isLeft: true, rows, inner, a);
+            TiledBlock.Multiply(
+                kernels, rows, columns, TileShape.InnerTiles(inner), a, b, product.C + row * product.CStride + column, product.CStride,
+                product.Accumulate || tile > 0);
+        }
+    }
+
+    // Tiles of k in a block, all blocks about as long.
+    private static int InnerTiles(int inner)
+    {
+        int tiles = Math.Max(1, TileShape.InnerTiles(inner)), blocks = (tiles + InnerBlock - 1) / InnerBlock;
+        return (tiles + blocks - 1) / blocks;
     }
 }

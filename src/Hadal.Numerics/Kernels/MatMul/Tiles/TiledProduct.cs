@@ -1,13 +1,13 @@
 namespace Hadal.Numerics;
 
 /// <summary>
-/// BF16 products on AMX tiles, with generated kernels. One parallel region packs what several parts share, a second one computes. An
+/// BF16 products on AMX tiles, with generated kernels. One parallel region packs the right factor where several parts need it, a second one computes. An
 /// element's sum goes over blocks of 32 values of k, ascending; within a block in the order of the tile unit (docs/numerics.md). Where a
 /// product is cut, for caches or threads, doesn't show in its bits: between blocks of k sums rest in memory as F32.
 /// </summary>
 internal static unsafe class TiledProduct
 {
-    // Most bytes of a factor that are packed at once for all threads, and most values of k of which that is true.
+    // Most bytes of the right factor that are packed at once for all threads, and most values of k of which that is true.
     private const long MostPackedBytes = 32L << 20;
     private const int MostInner = 16 * 1024;
 
@@ -15,47 +15,34 @@ internal static unsafe class TiledProduct
     public static void Run(WorkerPool pool, TileKernelSet kernels, Product product)
     {
         int inner = Math.Min(product.K, MostInner);
-        int rows = MostOuter(product.N, TiledPlan.MostColumnPanels), columns = MostOuter(product.M, TiledPlan.MostRowPanels);
+        int columns = (int)(MostPackedBytes / ((long)Math.Max(inner, 1) * sizeof(ushort)) / 512 * 512);
         for (int n = 0; n < product.N; n += columns)
         {
-            for (int m = 0; m < product.M; m += rows)
+            // At least once: without any k the result is set to zero.
+            int k = 0;
+            do
             {
-                // At least once: without any k the result is set to zero.
-                int k = 0;
-                do
+                Product piece = product with
                 {
-                    Product piece = product with
-                    {
-                        A = product.A.From(m, k),
-                        B = product.B.From(n, k),
-                        C = product.C + m * product.CStride + n,
-                        M = Math.Min(rows, product.M - m),
-                        N = Math.Min(columns, product.N - n),
-                        K = Math.Min(inner, product.K - k),
-                        Accumulate = product.Accumulate || k > 0,
-                    };
-                    RunAtOnce(pool, kernels, new ProductGroups(piece, 1, null, GroupAxis.Rows, 0));
-                    k += inner;
-                }
-                while (k < product.K);
+                    A = product.A.From(0, k),
+                    B = product.B.From(n, k),
+                    C = product.C + n,
+                    N = Math.Min(columns, product.N - n),
+                    K = Math.Min(inner, product.K - k),
+                    Accumulate = product.Accumulate || k > 0,
+                };
+                RunAtOnce(pool, kernels, new ProductGroups(piece, 1, null, GroupAxis.Rows, 0));
+                k += inner;
             }
+            while (k < product.K);
         }
-
-        // A factor is not packed for all threads, and need not be cut, if the other one gives a single part.
-        int MostOuter(int other, int panels) =>
-            other <= panels * TileShape.Rows ? int.MaxValue / 2 : (int)(MostPackedBytes / ((long)Math.Max(inner, 1) * sizeof(ushort)) / 512 * 512);
     }
 
     /// <summary>Computes all groups, in one go as long as what they share fits.</summary>
     public static void Run(WorkerPool pool, TileKernelSet kernels, ProductGroups groups)
     {
         long bytes = 0;
-        for (int g = 0; g < groups.Count; g++)
-        {
-            Product product = groups.Select(g);
-            bytes += PackedTiles.Bytes(product.M, product.K) + (product.M > TiledPlan.MostRowPanels * TileShape.Rows ? PackedTiles.Bytes(product.N, product.K) : 0);
-        }
-
+        for (int g = 0; g < groups.Count; g++) bytes += new TiledPlan(groups.Select(g), groups.Count, pool.Count).RightBytes;
         if (bytes <= 2 * MostPackedBytes)
         {
             RunAtOnce(pool, kernels, groups);
@@ -73,7 +60,7 @@ internal static unsafe class TiledProduct
         for (int g = 0; g < groups.Count; g++)
         {
             TiledPlan plan = new(groups.Select(g), groups.Count, pool.Count);
-            packedBytes += plan.LeftBytes + plan.RightBytes;
+            packedBytes += plan.RightBytes;
         }
 
         byte* memory = (byte*)PackingScratch.Shared((planBytes + packedBytes) / sizeof(float));
@@ -86,12 +73,11 @@ internal static unsafe class TiledProduct
             long panelBytes = (long)TileShape.InnerTiles(plan.Product.K) * TileShape.Bytes;
             plans[g] = plan with
             {
-                Left = new PackedTiles(packed, panelBytes),
-                Right = new PackedTiles(packed + plan.LeftBytes, panelBytes),
+                Right = new PackedTiles(packed, panelBytes),
                 FirstPacking = packings,
                 FirstPart = parts,
             };
-            packed += plan.LeftBytes + plan.RightBytes;
+            packed += plan.RightBytes;
             packings += plan.Packings;
             parts += plan.Parts;
         }
