@@ -19,8 +19,11 @@ public interface IParallelJob
 /// </summary>
 public sealed unsafe class WorkerPool : IDisposable
 {
-    // Pauses before a waiting thread sleeps: tens of microseconds, longer than the gap between two kernels of a layer.
-    private const int SpinRounds = 2_000;
+    // Pauses, of some tens of nanoseconds, before a waiting thread sleeps: longer than the gap between two kernels of a layer.
+    private const int SpinRounds = 16_000;
+
+    // Pauses of a caller before it lets others have its processor: longer than a part, and none oversleeps the end by much.
+    private const int ShortWaits = 500;
 
     // A share is handed out in so many blocks: few enough to cost nothing, enough for a share to be helped with half way.
     private const int BlocksPerShare = 4;
@@ -89,6 +92,7 @@ public sealed unsafe class WorkerPool : IDisposable
             }
 
             ExecuteFrom(0, epoch);
+            for (int round = 0; round < ShortWaits && Volatile.Read(ref _unfinished) != 0; round++) Thread.SpinWait(1);
             SpinWait wait = default;
             while (Volatile.Read(ref _unfinished) != 0) wait.SpinOnce(sleep1Threshold: -1);
         }
@@ -144,7 +148,7 @@ public sealed unsafe class WorkerPool : IDisposable
             {
                 int epoch = Volatile.Read(ref _epoch);
                 if (epoch != seen) return epoch;
-                Thread.SpinWait(8);
+                Thread.SpinWait(1);
             }
 
             // Announce the sleep, then look once more: either the caller sees the flag and releases us, or we see its epoch. Whoever

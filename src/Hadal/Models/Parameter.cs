@@ -129,7 +129,10 @@ public sealed record Projection(Parameter Weight, Parameter? Bias)
     /// <summary>Applies the layer to every row.</summary>
     /// <param name="g">The graph.</param>
     /// <param name="x">[tokens, inputs].</param>
-    /// <param name="recomputes">Whether a graph that recomputes drops the result; see <see cref="LinearOperation.Linear"/>.</param>
+    /// <param name="recomputes">Whether a graph that recomputes drops the result; see <see cref="LinearOperation.Linear(Graph, Tensor, Tensor, Tensor?, ProductPrecision?, bool)"/>.</param>
     /// <returns>[tokens, outputs].</returns>
     public Tensor Forward(Graph g, Tensor x, bool recomputes = false) => g.Linear(x, Weight.Value, Bias?.Value, recomputes: recomputes);
+
+    /// <summary>The layer for <see cref="LinearOperation.Linear(Graph, Tensor, ReadOnlySpan{LinearLayer})"/>, which applies several to the same rows.</summary>
+    internal LinearLayer Layer(bool recomputes = false) => new(Weight.Value, Bias?.Value, Recomputes: recomputes);
 }

@@ -56,17 +56,19 @@ public sealed class SessionTests : IDisposable
         Assert.Equal(640, session.Length);
     }
 
-    [Fact]
-    public void Expanded_and_narrow_sessions_score_as_training_does()
+    [Theory]
+    [InlineData("v3")]
+    [InlineData("qwen2")]
+    public void Expanded_and_narrow_sessions_score_as_training_does(string kind)
     {
-        using Transformer model = TinyModels.Create("v3");
+        using Transformer model = TinyModels.Create(kind);
         int[] ids = TinyModels.Ids(80, 2);
         using Session session = new(model, _workers, precision: ProductPrecision.BF16, form: MlaForm.Expanded);
         session.Append(ids.AsSpan(0, 60));
         float[] scores = [.. ids[60..].SelectMany(id => session.Append(id).ToArray())];
         using Graph training = new(_workers, recording: true) { Precision = ProductPrecision.BF16 };
         Span<float> whole = model.Logits(training, model.Forward(training, TokenBatch.Of(ids))).Span;
-        TinyModels.AssertSameBits(whole[(60 * 97)..], scores, "expanded in BF16");
+        TinyModels.AssertSameBits(whole[(60 * 97)..], scores, $"{kind}, expanded in BF16");
     }
 
     [Fact]

@@ -22,15 +22,10 @@ public static unsafe class GroupedMatMul
         WorkerPool pool, Matrix a, ReadOnlySpan<int> offsets, Matrix weights, Matrix c, bool accumulate = false,
         ProductPrecision precision = ProductPrecision.F32)
     {
-        ProductArguments.CheckTypes(pool, a, weights, c, allowsBlocks: true);
-        ProductArguments.CheckOffsets(offsets, a.Rows);
+        ProductArguments.CheckNt(pool, a, offsets, isGrouped: true, weights, c);
         int groups = offsets.Length - 1;
-        ProductArguments.CheckShapes(
-            "groups of a [.,K] · b [N,K]ᵀ", a, weights, c,
-            a.Columns == weights.Columns && c.Rows == a.Rows && weights.Rows == (long)groups * c.Columns, groups);
         if (weights.ElementType.IsBlocked())
         {
-            ProductArguments.CheckStack(weights, groups, c.Columns);
             ProductDispatch.RunBlocked(pool, a, offsets, weights, c, accumulate);
         }
         else if (ProductDispatch.UsesReference)

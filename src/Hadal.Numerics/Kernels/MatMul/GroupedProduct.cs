@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace Hadal.Numerics;
 
 /// <summary>
@@ -18,26 +20,49 @@ internal static unsafe class GroupedProduct<TSimd, TVector>
     private const int PackedRows = 96;
     private const int PackedPanels = 5;
 
+    // Floats of memory for a job.
+    private const int JobLength = 64;
+
     /// <summary>Computes all groups in one parallel region.</summary>
     public static void Run(WorkerPool pool, ProductGroups groups)
     {
+        Job job = Cut(groups, (int*)PackingScratch.Shared(groups.Count + 1), out int parts);
+        pool.Run(ref job, parts);
+    }
+
+    /// <summary>Floats of memory that <see cref="Add"/> takes.</summary>
+    public static long Length(int groups) => JobLength + (groups + 1 + 15) / 16 * 16;
+
+    /// <summary>Adds all groups to a region; what their job needs lies in memory that <paramref name="memory"/> is moved behind.</summary>
+    public static void Add(ref JointJob jobs, ProductGroups groups, ref float* memory)
+    {
+        Debug.Assert(sizeof(Job) <= JobLength * sizeof(float), "a job is longer than its memory");
+        Job* job = (Job*)memory;
+        *job = Cut(groups, (int*)(memory + JobLength), out int parts);
+        jobs.Add(job, parts);
+        memory += Length(groups.Count);
+    }
+
+    // first[g] is the first part of group g; a group without rows has none.
+    private static Job Cut(ProductGroups groups, int* first, out int parts)
+    {
         int columnBlock = ColumnBlock(groups);
         int columnParts = (groups.Columns + columnBlock - 1) / columnBlock;
-
-        // first[g] is the first part of group g; a group without rows has none.
-        int* first = (int*)PackingScratch.Shared(groups.Count + 1);
         first[0] = 0;
         for (int g = 0; g < groups.Count; g++) first[g + 1] = first[g] + RowParts(groups.Select(g).M) * columnParts;
-        Job job = new(groups, first, columnBlock);
-        pool.Run(ref job, first[groups.Count]);
+        parts = first[groups.Count];
+        return new Job(groups, first, columnBlock);
     }
 
     // At least some tens of parts where the problem allows, and blocks of whole tiles that fit L2 at most.
     private static int ColumnBlock(ProductGroups groups)
     {
+        int filled = 0;
+        for (int g = 0; g < groups.Count; g++) filled += groups.Select(g).M > 0 ? 1 : 0;
+
         // With few rows each, whole pairs of registers.
         int tile = IsNarrow(groups) ? 2 * TSimd.Lanes : TileKernel<TSimd, TVector>.Columns;
-        long wanted = (long)groups.Columns * groups.Count / 64;
+        long wanted = (long)groups.Columns * filled / 64;
         int least = groups.IsInnerAdjacent ? tile : 10 * tile;
         int most = groups.IsInnerAdjacent ? PackedPanels * tile : 20 * tile;
         return (int)Math.Clamp((wanted + tile - 1) / tile * tile, least, most);

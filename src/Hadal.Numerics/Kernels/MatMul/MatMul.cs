@@ -19,8 +19,7 @@ public static unsafe class MatMul
     public static void Nt(
         WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate = false, ProductPrecision precision = ProductPrecision.F32)
     {
-        ProductArguments.CheckTypes(pool, a, b, c, allowsBlocks: true);
-        ProductArguments.CheckShapes("a [M,K] · b [N,K]ᵀ", a, b, c, a.Columns == b.Columns && c.Rows == a.Rows && c.Columns == b.Rows);
+        ProductArguments.CheckNt(pool, a, [], isGrouped: false, b, c);
         if (b.ElementType.IsBlocked()) ProductDispatch.RunBlocked(pool, a, [], b, c, accumulate);
         else if (ProductDispatch.UsesReference) MatMulReference.Nt(a, b, c, accumulate, precision);
         else Run(pool, Factor.AlongRows(a, precision), Factor.AlongRows(b, precision), a.Columns, c, accumulate, precision);

@@ -17,6 +17,24 @@ internal static class ProductArguments
         }
     }
 
+    /// <summary>Those of a product, or of groups of them, as linear layers have it.</summary>
+    /// <exception cref="ArgumentException">Shapes or offsets do not fit, or an element type is not one of products.</exception>
+    public static void CheckNt(WorkerPool pool, Matrix a, ReadOnlySpan<int> offsets, bool isGrouped, Matrix b, Matrix c)
+    {
+        CheckTypes(pool, a, b, c, allowsBlocks: true);
+        if (!isGrouped)
+        {
+            CheckShapes("a [M,K] · b [N,K]ᵀ", a, b, c, a.Columns == b.Columns && c.Rows == a.Rows && c.Columns == b.Rows);
+            return;
+        }
+
+        CheckOffsets(offsets, a.Rows);
+        int groups = offsets.Length - 1;
+        CheckShapes(
+            "groups of a [.,K] · b [N,K]ᵀ", a, b, c, a.Columns == b.Columns && c.Rows == a.Rows && b.Rows == (long)groups * c.Columns, groups);
+        if (b.ElementType.IsBlocked()) CheckStack(b, groups, c.Columns);
+    }
+
     /// <exception cref="ArgumentException"><paramref name="fits"/> is false.</exception>
     public static void CheckShapes(string product, Matrix a, Matrix b, Matrix c, bool fits, int? groups = null)
     {

@@ -8,13 +8,16 @@ namespace Hadal.Numerics;
 /// </summary>
 internal static unsafe class ProductDispatch
 {
-    // Rows from which sharing packed blocks between parts pays.
-    private const int BlockedRows = 96;
+    /// <summary>Rows from which sharing packed blocks between parts pays.</summary>
+    public const int BlockedRows = 96;
 
     /// <summary>
     /// Whether scalar loops are asked for, or are all there is: without vector registers the vector types are slower than scalars.
     /// </summary>
     public static bool UsesReference => KernelSelection.Current == KernelKind.Reference || KernelSelection.VectorBits == 0;
+
+    /// <summary>Whether products of a precision run on matrix tiles.</summary>
+    public static bool UsesTiles(ProductPrecision precision) => precision == ProductPrecision.BF16 && GeneratedKernels.Tiles is not null;
 
     /// <summary>Computes one product.</summary>
     public static void Run(WorkerPool pool, Product product)
@@ -66,6 +69,17 @@ internal static unsafe class ProductDispatch
         if (Vector512.IsHardwareAccelerated) GroupedProduct<Simd512, Vector512<float>>.Run(pool, groups);
         else if (Vector256.IsHardwareAccelerated) GroupedProduct<Simd256, Vector256<float>>.Run(pool, groups);
         else GroupedProduct<Simd128, Vector128<float>>.Run(pool, groups);
+    }
+
+    /// <summary>Floats of memory that <see cref="AddManaged"/> takes.</summary>
+    public static long ManagedLength(int groups) => GroupedProduct<SimdScalar, float>.Length(groups);
+
+    /// <summary>Adds groups to a region that managed code computes; their job lies in memory that <paramref name="memory"/> is moved behind.</summary>
+    public static void AddManaged(ref JointJob jobs, ProductGroups groups, ref float* memory)
+    {
+        if (Vector512.IsHardwareAccelerated) GroupedProduct<Simd512, Vector512<float>>.Add(ref jobs, groups, ref memory);
+        else if (Vector256.IsHardwareAccelerated) GroupedProduct<Simd256, Vector256<float>>.Add(ref jobs, groups, ref memory);
+        else GroupedProduct<Simd128, Vector128<float>>.Add(ref jobs, groups, ref memory);
     }
 
     internal static void Run<TSimd, TVector>(WorkerPool pool, Product product)

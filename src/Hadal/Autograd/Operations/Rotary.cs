@@ -16,34 +16,28 @@ public static class RotaryOperation
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(heads, 1);
         Tensor y = g.Allocate(new Shape(x.Shape.Rows, x.Shape.Last), g.Records(x));
-        RotateCopy(g, x, heads, offset, angles, y);
+        Rotate(g, x.AsMatrix(), y.AsMatrix(), heads, offset, angles, inverse: false);
         if (y.RequiresGradient) g.Record(new Backpropagation(x, heads, offset, angles, y));
         return y;
     }
 
-    private static void RotateCopy(Graph g, Tensor x, int heads, int offset, RotaryAngles angles, Tensor y)
-    {
-        Elementwise.Copy(g.Workers, x.AsMatrix(), y.AsMatrix());
-        Rotate(g, y.AsMatrix(), heads, offset, angles, inverse: false);
-    }
-
-    private static void Rotate(Graph g, Matrix x, int heads, int offset, RotaryAngles angles, bool inverse) =>
+    private static void Rotate(Graph g, Matrix x, Matrix y, int heads, int offset, RotaryAngles angles, bool inverse) =>
         Numerics.Rotary.Apply(
-            g.Workers, x, heads, x.Columns / heads, offset, angles.Cos.Shape.Last * 2, angles.Rows,
+            g.Workers, x, y, heads, x.Columns / heads, offset, angles.Cos.Shape.Last * 2, angles.Rows,
             angles.Cos.AsMatrix(), angles.Sin.AsMatrix(), angles.Layout, inverse);
 
     private sealed class Backpropagation(Tensor x, int heads, int offset, RotaryAngles angles, Tensor y) : RecomputableOperation
     {
         protected override (Tensor? First, Tensor? Second) Droppable => (y, null);
 
-        protected override void Recompute(Graph g) => RotateCopy(g, x, heads, offset, angles, y);
+        protected override void Recompute(Graph g) => Rotate(g, x.AsMatrix(), y.AsMatrix(), heads, offset, angles, inverse: false);
 
         public override void Backward(Graph g)
         {
             if (Graph.GradientReaching(y) is not { } dy || !x.RequiresGradient) return;
 
             // The transpose of a rotation turns back; dy is this operation's own, so it is turned in place.
-            Rotate(g, dy, heads, offset, angles, inverse: true);
+            Rotate(g, dy, dy, heads, offset, angles, inverse: true);
             g.PassOn(y, x);
         }
     }

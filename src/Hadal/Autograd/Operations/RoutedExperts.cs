@@ -22,7 +22,27 @@ public static class RoutedExpertsOperation
     /// <param name="weights">The experts.</param>
     /// <returns>[tokens, hidden].</returns>
     /// <exception cref="ArgumentException">Shapes contradict each other, or a route leads to no expert.</exception>
-    public static Tensor RoutedExperts(this Graph g, Tensor x, Routes routes, ExpertWeights weights)
+    public static Tensor RoutedExperts(this Graph g, Tensor x, Routes routes, ExpertWeights weights) =>
+        Run(g, x, routes, weights, null, default).Routed;
+
+    /// <summary>The same, and beside it a linear layer that does not depend on it: with few tokens one parallel region less.</summary>
+    /// <param name="g">The graph.</param>
+    /// <param name="x">[tokens, hidden].</param>
+    /// <param name="routes">Each token's experts and weights.</param>
+    /// <param name="weights">The experts.</param>
+    /// <param name="besideInput">The layer's input, [tokens, inputs].</param>
+    /// <param name="beside">The layer.</param>
+    /// <returns>[tokens, hidden], and [tokens, outputs] of the layer.</returns>
+    /// <inheritdoc cref="RoutedExperts(Graph, Tensor, Routes, ExpertWeights)"/>
+    public static (Tensor Routed, Tensor Beside) RoutedExperts(
+        this Graph g, Tensor x, Routes routes, ExpertWeights weights, Tensor besideInput, LinearLayer beside)
+    {
+        (Tensor routed, Tensor? output) = Run(g, x, routes, weights, besideInput, beside);
+        return (routed, output!);
+    }
+
+    private static (Tensor Routed, Tensor? Beside) Run(
+        Graph g, Tensor x, Routes routes, ExpertWeights weights, Tensor? besideInput, in LinearLayer beside)
     {
         Check(x, routes, weights);
         int tokens = x.Shape.Rows, hidden = x.Shape.Last, experts = weights.Gate.Shape[0], width = weights.Gate.Shape[1];
@@ -39,8 +59,16 @@ public static class RoutedExpertsOperation
         Tensor activated = g.Allocate(gate.Shape);              // [rows, width]
         Tensor down = g.Allocate(new Shape(rows, hidden));      // [rows, hidden]
         Sort(g, x, sources, sorted);
-        GroupedMatMul.Nt(g.Workers, sorted.AsMatrix(), offsets.Integers(), weights.Gate.AsMatrix(), gate.AsMatrix(), accumulate: false, g.Precision);
-        GroupedMatMul.Nt(g.Workers, sorted.AsMatrix(), offsets.Integers(), weights.Up.AsMatrix(), up.AsMatrix(), accumulate: false, g.Precision);
+        Matrix starts = offsets.AsMatrix();
+        LinearProduct besideProduct = default;
+        Tensor? besideOutput = besideInput is null ? null : g.Prepare(besideInput, beside, out besideProduct);
+        ReadOnlySpan<LinearProduct> products =
+        [
+            new(sorted.AsMatrix(), weights.Gate.AsMatrix(), gate.AsMatrix(), g.Precision, starts),
+            new(sorted.AsMatrix(), weights.Up.AsMatrix(), up.AsMatrix(), g.Precision, starts),
+            besideProduct,
+        ];
+        JointMatMul.Nt(g.Workers, besideInput is null ? products[..2] : products);
         Activate(g, gate, up, activated);
         GroupedMatMul.Nt(g.Workers, activated.AsMatrix(), offsets.Integers(), weights.Down.AsMatrix(), down.AsMatrix(), accumulate: false, g.Precision);
         ExpertCombination.Combine(g.Workers, down.AsMatrix(), slots.Integers(), routes.Weights.AsMatrix(), y.AsMatrix());
@@ -50,7 +78,8 @@ public static class RoutedExpertsOperation
             g.Record(new Backpropagation(x, routes, weights, new Saved(sources, slots, offsets, sorted, gate, up, activated, down), y));
         }
 
-        return y;
+        if (besideInput is not null) g.Complete(besideInput, beside, besideOutput!);
+        return (y, besideOutput);
     }
 
     private static void Sort(Graph g, Tensor x, Tensor sources, Tensor sorted) =>

@@ -50,7 +50,10 @@ public sealed class DeepSeekMoE : IFeedForward
     /// <inheritdoc/>
     public Tensor Forward(Graph g, Tensor x, ForwardPass pass, string name)
     {
-        Tensor affinity = g.Linear(x, Router.Value, precision: ProductPrecision.F32);             // [tokens, experts]
+        // What takes the same input is multiplied together: the router, and the first half of the shared experts.
+        LinearLayer router = new(Router.Value, Precision: ProductPrecision.F32);
+        Tensor[] first = SharedExperts is { } shared ? g.Linear(x, [router, shared.Gate.Layer(), shared.Up.Layer()]) : g.Linear(x, [router]);
+        Tensor affinity = first[0];                                                               // [tokens, experts]
         Routes routes = g.RouteToExperts(affinity, RoutingBias is null ? [] : RoutingBias.Value.Span, Rule); // [tokens, TopK]
         pass.Balance?.Observe(g, this, routes, pass.Batch.SequenceArray);
         if (pass.Probe is { } probe)
@@ -59,7 +62,10 @@ public sealed class DeepSeekMoE : IFeedForward
             probe($"{name}.topk_weights", routes.Weights);
         }
 
-        Tensor y = g.RoutedExperts(x, routes, new ExpertWeights(Gate.Value, Up.Value, Down.Value)); // [tokens, hidden]
-        return SharedExperts is null ? y : g.Add(y, SharedExperts.Forward(g, x));
+        ExpertWeights experts = new(Gate.Value, Up.Value, Down.Value);
+        if (SharedExperts is null) return g.RoutedExperts(x, routes, experts);                    // [tokens, hidden]
+        Tensor activated = g.SwiGlu(first[1], first[2]);                                          // [tokens, shared width]
+        (Tensor routed, Tensor fromShared) = g.RoutedExperts(x, routes, experts, activated, SharedExperts.Down.Layer(recomputes: true));
+        return g.Add(routed, fromShared);                                                         // [tokens, hidden]
     }
 }

@@ -46,9 +46,10 @@ public sealed class GroupedQueryAttention : IAttention
     /// <inheritdoc/>
     public Tensor Forward(Graph g, Tensor x, ForwardPass pass)
     {
-        Tensor q = g.Rotary(Q.Forward(g, x), _shape.Heads, 0, pass.Angles);    // [tokens, heads, dim]
-        Tensor k = g.Rotary(K.Forward(g, x), _shape.KeyHeads, 0, pass.Angles); // [tokens, keyHeads, dim]
-        Tensor v = V.Forward(g, x);                                            // [tokens, keyHeads, dim]
+        Tensor[] projected = g.Linear(x, [Q.Layer(), K.Layer(), V.Layer()]);
+        Tensor q = g.Rotary(projected[0], _shape.Heads, 0, pass.Angles);    // [tokens, heads, dim]
+        Tensor k = g.Rotary(projected[1], _shape.KeyHeads, 0, pass.Angles); // [tokens, keyHeads, dim]
+        Tensor v = projected[2];                                            // [tokens, keyHeads, dim]
         Tensor attended = pass.Batch.Caches.Count == 0
             ? g.Attention(_shape, q, k, v, pass.Batch.SequenceArray)
             : AttendToCaches(g, q, k, v, pass);                          // [tokens, heads, dim]
@@ -58,6 +59,6 @@ public sealed class GroupedQueryAttention : IAttention
     private Tensor AttendToCaches(Graph g, Tensor q, Tensor k, Tensor v, ForwardPass pass)
     {
         CachedAttention.Store(g, pass, _layer, k, v);
-        return g.Attention(_shape, q, pass.KeysAndValues);
+        return g.Attention(_shape, q, pass.KeysAndValues, g.Precision);
     }
 }

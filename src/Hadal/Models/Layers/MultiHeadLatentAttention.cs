@@ -65,11 +65,13 @@ public sealed class MultiHeadLatentAttention : IAttention
     public Tensor Forward(Graph g, Tensor x, ForwardPass pass)
     {
         (int heads, int r, int p) = (_config.NumAttentionHeads, _config.KvLoraRank, _config.QkRopeHeadDim);
-        Tensor compressed = QueryDown is null ? x : g.RmsNorm(QueryDown.Forward(g, x), QueryNorm!.Value, LatentNormEps); // [T, q_lora_rank]
-        Tensor q = QueryUp.Forward(g, compressed, recomputes: true);                        // [T, H, N + P]
+        Tensor[] fromInput = g.Linear(x, [QueryDown is null ? QueryUp.Layer(recomputes: true) : QueryDown.Layer(), LatentDown.Layer()]);
+        Tensor q = QueryDown is null
+            ? fromInput[0]
+            : QueryUp.Forward(g, g.RmsNorm(fromInput[0], QueryNorm!.Value, LatentNormEps), recomputes: true);
         q = g.Rotary(q, heads, _config.QkNopeHeadDim, pass.Angles);                         // [T, H, N + P]
 
-        Tensor down = LatentDown.Forward(g, x);                                             // [T, R + P]
+        Tensor down = fromInput[1];                                                         // [T, R + P]
         Tensor latent = g.RmsNorm(g.Columns(down, 0, r), LatentNorm.Value, LatentNormEps);  // c_kv [T, R]
         Tensor rotaryKey = g.Rotary(g.Columns(down, r, p), 1, 0, pass.Angles);              // k_pe [T, P]
 
@@ -98,14 +100,14 @@ public sealed class MultiHeadLatentAttention : IAttention
             sequences[s] = new AttentionSequence(sequences[s].QueryStart, sequences[s].QueryCount, keys.AsMatrix(), values.AsMatrix());
         }
 
-        return g.Attention(shape, q, sequences);
+        return g.Attention(shape, q, sequences, g.Precision);
     }
 
     private (Tensor Keys, Tensor Values) Expand(Graph g, Tensor latent, Tensor rotaryKey) =>
         g.LatentKeys(LatentUp.Forward(g, latent, recomputes: true), rotaryKey, _config.NumAttentionHeads, _config.VHeadDim);
 
     // q · (W^UK c) = (q W^UK) · c, and Σ p (W^UV c) = W^UV (Σ p c): all heads attend to the same latent rows, which are keys (all R + P
-    // lanes) and values (the first R) at once. S never meets H · V.
+    // lanes) and values (the first R) at once. S never meets H · V. Few rows meet many latents here, so attention is in F32 at any precision.
     private Tensor AttendAbsorbed(Graph g, Tensor q, Tensor latent, Tensor rotaryKey, ForwardPass pass)
     {
         (int heads, int r, int p, int n, int v) = (

@@ -38,7 +38,8 @@ public sealed class SwiGluFeedForward : IFeedForward
 
     internal Tensor Forward(Graph g, Tensor x)
     {
-        Tensor activated = g.SwiGlu(Gate.Forward(g, x), Up.Forward(g, x)); // [tokens, width]
-        return Down.Forward(g, activated, recomputes: true);               // [tokens, hidden]
+        Tensor[] gateAndUp = g.Linear(x, [Gate.Layer(), Up.Layer()]);     // [tokens, width] each
+        Tensor activated = g.SwiGlu(gateAndUp[0], gateAndUp[1]);          // [tokens, width]
+        return Down.Forward(g, activated, recomputes: true);              // [tokens, hidden]
     }
 }

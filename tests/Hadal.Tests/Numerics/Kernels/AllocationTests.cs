@@ -23,7 +23,7 @@ public sealed class AllocationTests
             SwiGlu.Forward(pool, x, y, z);
             SwiGlu.Backward(pool, x, y, z, y, z);
             Sigmoid.Forward(pool, x, y);
-            Rotary.Apply(pool, y, 16, 64, 0, 64, ids, cos, sin, RotaryLayout.Interleaved);
+            Rotary.Apply(pool, y, y, 16, 64, 0, 64, ids, cos, sin, RotaryLayout.Interleaved);
             Embedding.Gather(pool, x, ids, y);
             Embedding.ScatterAdd(pool, y, ids, z);
             CrossEntropy.Forward(pool, x, ids, column, other);

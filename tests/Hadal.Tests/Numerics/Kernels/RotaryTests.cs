@@ -17,7 +17,7 @@ public sealed class RotaryTests
             int headDim = offset + 2 * pairs + 3;
             Matrix x = Sample.Random(pairs, 2, heads * headDim), before = Sample.CopyOf(x);
             Matrix cos = Sample.Random(1, 4, pairs, 2), sin = Sample.Random(2, 4, pairs, 2);
-            Rotary.Apply(Sample.Pool, x, heads, headDim, offset, 2 * pairs, [3, 1], cos, sin, layout);
+            Rotary.Apply(Sample.Pool, x, x, heads, headDim, offset, 2 * pairs, [3, 1], cos, sin, layout);
             for (int t = 0; t < 2; t++)
             {
                 double[] expected = Sample.Doubles(before.Row(t));
@@ -39,7 +39,11 @@ public sealed class RotaryTests
                 }
             }
 
+            Matrix apart = Sample.Random(3, 2, heads * headDim);
+            Rotary.Apply(Sample.Pool, before, apart, heads, headDim, offset, 2 * pairs, [3, 1], cos, sin, layout);
+            for (int t = 0; t < 2; t++) Assert.True(apart.Row(t).SequenceEqual(x.Row(t)), $"{layout}, {pairs} pairs: apart from x the result differs");
             Sample.AssertNothingWrittenBetweenRows(x);
+            Sample.AssertNothingWrittenBetweenRows(apart);
         }
     }
 
@@ -53,8 +57,8 @@ public sealed class RotaryTests
         Matrix x = Sample.Random(1, 3, heads * headDim), y = Sample.Random(2, 3, heads * headDim);
         Matrix cos = Sample.Random(3, 9, 21, 1.3f), sin = Sample.Random(4, 9, 21, 1.3f);
         Matrix forward = Sample.CopyOf(x), backward = Sample.CopyOf(y);
-        Rotary.Apply(Sample.Pool, forward, heads, headDim, 4, 42, [8, 0, 5], cos, sin, layout);
-        Rotary.Apply(Sample.Pool, backward, heads, headDim, 4, 42, [8, 0, 5], cos, sin, layout, inverse: true);
+        Rotary.Apply(Sample.Pool, forward, forward, heads, headDim, 4, 42, [8, 0, 5], cos, sin, layout);
+        Rotary.Apply(Sample.Pool, backward, backward, heads, headDim, 4, 42, [8, 0, 5], cos, sin, layout, inverse: true);
 
         // A hundred terms of at most 2.6 with three roundings each.
         for (int t = 0; t < 3; t++) Sample.AssertNear(Dot(forward.Row(t), y.Row(t)), (float)Dot(x.Row(t), backward.Row(t)), 5e-5, "dot");
@@ -71,7 +75,7 @@ public sealed class RotaryTests
             Matrix Apply(WorkerPool pool, int start, int count)
             {
                 Matrix y = Sample.CopyOf(x.RowRange(start, count));
-                Rotary.Apply(pool, y, heads, headDim, 2, 34, positions.AsSpan(start, count), cos, sin, layout);
+                Rotary.Apply(pool, y, y, heads, headDim, 2, 34, positions.AsSpan(start, count), cos, sin, layout);
                 return y;
             }
 
@@ -102,7 +106,7 @@ public sealed class RotaryTests
             [(RotaryLayout.HalfSplit, "q_half_split_neox"), (RotaryLayout.Interleaved, "q_deepseek_complex_interleaved")])
         {
             Matrix x = Flatten(q), expected = Flatten(golden.RootElement.GetProperty(name)[0]);
-            Rotary.Apply(Sample.Pool, x, heads, dim, 0, dim, positions, cos, sin, layout);
+            Rotary.Apply(Sample.Pool, x, x, heads, dim, 0, dim, positions, cos, sin, layout);
 
             // Values below 4; two tables from different libraries, four roundings.
             for (int t = 0; t < tokens; t++)
@@ -117,10 +121,10 @@ public sealed class RotaryTests
     {
         Matrix x = Sample.Empty(1, 16), table = Sample.Empty(4, 4);
         Assert.Throws<ArgumentOutOfRangeException>(
-            () => Rotary.Apply(Sample.Pool, x, 2, 8, 0, 8, [4], table, table, RotaryLayout.HalfSplit));
-        Assert.Throws<ArgumentException>(() => Rotary.Apply(Sample.Pool, x, 2, 8, 1, 8, [0], table, table, RotaryLayout.HalfSplit));
-        Assert.Throws<ArgumentException>(() => Rotary.Apply(Sample.Pool, x, 2, 8, 0, 7, [0], table, table, RotaryLayout.HalfSplit));
-        Assert.Throws<ArgumentException>(() => Rotary.Apply(Sample.Pool, x, 2, 8, 0, 8, [0, 1], table, table, RotaryLayout.HalfSplit));
+            () => Rotary.Apply(Sample.Pool, x, x, 2, 8, 0, 8, [4], table, table, RotaryLayout.HalfSplit));
+        Assert.Throws<ArgumentException>(() => Rotary.Apply(Sample.Pool, x, x, 2, 8, 1, 8, [0], table, table, RotaryLayout.HalfSplit));
+        Assert.Throws<ArgumentException>(() => Rotary.Apply(Sample.Pool, x, x, 2, 8, 0, 7, [0], table, table, RotaryLayout.HalfSplit));
+        Assert.Throws<ArgumentException>(() => Rotary.Apply(Sample.Pool, x, x, 2, 8, 0, 8, [0, 1], table, table, RotaryLayout.HalfSplit));
     }
 
     // [heads][tokens][dim] to rows of heads side by side.

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -27,7 +28,7 @@ internal enum PanelInstructions
 internal static unsafe class PanelProduct
 {
     // Rows that pass over a panel within one part.
-    private const int RowBlock = 128;
+    private const int RowBlock = PanelCut.RowBlock;
 
     // Rows that a kernel takes at a time.
     private const int KernelRows = 4;
@@ -35,8 +36,12 @@ internal static unsafe class PanelProduct
     // Columns that stay in L1, at one byte in 16 rows 8 KB, while several sets of rows pass.
     private const int StretchColumns = 512;
 
-    // A part reads so many bytes, or computes as long as that takes.
-    private const long PartCost = 64 * 1024;
+    // A region has about so many parts; each reads so many bytes, or computes as long as that takes.
+    private const int WantedParts = 32;
+    private const long LeastPartCost = 8 * 1024, MostPartCost = 64 * 1024;
+
+    // Floats of memory for a job, and of a cache line, at which what follows begins.
+    private const int JobLength = 64, LineFloats = CacheLines.Size / sizeof(float);
 
     // Activations below it are rounded by the calling thread: a parallel region would take longer.
     private const long AloneElements = 16 * 1024;
@@ -52,23 +57,63 @@ internal static unsafe class PanelProduct
     public static void Nt(WorkerPool pool, Matrix a, ReadOnlySpan<int> offsets, Matrix b, Matrix c, bool accumulate, PanelInstructions instructions)
     {
         if (c.Rows == 0 || c.Columns == 0) return;
-        int groups = Math.Max(1, offsets.Length - 1);
-        bool rounds = b.ElementType != ElementType.F8Scaled, copies = !rounds && a.ElementType != ElementType.F32;
-        long control = (3L * groups + 2 + 15) / 16 * 16;
-        long activations = rounds ? QuantisedRows.Length(a.Rows, a.Columns) : copies ? (long)a.Rows * a.Columns : 0;
-        float* memory = PackingScratch.Shared(control + activations);
-        Cut cut = new((int*)memory, offsets, b, c);
-        PanelInput input = rounds ? new(QuantisedRows.In(memory + control, a.Rows, a.Columns), null, 0)
-            : copies ? new(default, memory + control, a.Columns) : new(default, (float*)a.Data, a.RowStride);
-        if (rounds || copies)
+        float* memory = PackingScratch.Shared(Length(a, offsets, b));
+        JointJob.Entry entry;
+        JointJob jobs = new(&entry);
+        PanelInput input = Prepare(pool, a, b.ElementType, ref memory);
+        Add(ref jobs, input, offsets, b, c, accumulate, instructions, PartCost(Cost(offsets, b, c)), ref memory);
+        pool.Run(ref jobs, jobs.Parts);
+    }
+
+    /// <summary>Floats of memory for activations that are made ready, and for a product with them.</summary>
+    public static long Length(Matrix a, ReadOnlySpan<int> offsets, Matrix b) =>
+        JobLength + PanelCut.Length(offsets) + (Rounds(b.ElementType) ? QuantisedRows.Length(a.Rows, a.Columns) + LineFloats : (long)a.Rows * a.Columns + LineFloats);
+
+    /// <summary>What a product costs, in bytes read, or computed with for as long as that takes.</summary>
+    public static long Cost(ReadOnlySpan<int> offsets, Matrix b, Matrix c)
+    {
+        long panels = (c.Columns + PanelLayout.Rows - 1) / PanelLayout.Rows, panelBytes = PanelLayout.Of(b.ElementType).PanelBytes(b.Columns), cost = 0;
+        for (int g = 0; g < Math.Max(1, offsets.Length - 1); g++)
         {
-            Preparation preparation = new(a, input, rounds);
-            if ((long)a.Rows * a.Columns > AloneElements) pool.Run(ref preparation, a.Rows);
-            else preparation.All();
+            int rows = offsets.IsEmpty ? c.Rows : offsets[g + 1] - offsets[g];
+            if (rows > 0) cost += panels * PanelCut.PanelCost(panelBytes, rows, b.Columns);
         }
 
-        Start start = new(pool, cut, input, b, c, accumulate, instructions);
-        BlockFormats.Apply(b.ElementType, ref start);
+        return cost;
+    }
+
+    /// <summary>What a part of a region costs: enough to pay for handing it out, little enough that all threads end together.</summary>
+    public static long PartCost(long cost) => Math.Clamp(cost / WantedParts, LeastPartCost, MostPartCost);
+
+    /// <summary>Whether products with a type round activations to bytes.</summary>
+    public static bool Rounds(ElementType type) => type != ElementType.F8Scaled;
+
+    /// <summary>Makes activations ready, in memory that <paramref name="memory"/> is moved behind.</summary>
+    public static PanelInput Prepare(WorkerPool pool, Matrix a, ElementType type, ref float* memory)
+    {
+        bool rounds = Rounds(type);
+        if (!rounds && a.ElementType == ElementType.F32) return new PanelInput(default, (float*)a.Data, a.RowStride);
+        PanelInput input = rounds ? new(QuantisedRows.In(memory, a.Rows, a.Columns), null, 0) : new(default, memory, a.Columns);
+        memory += (rounds ? QuantisedRows.Length(a.Rows, a.Columns) : (long)a.Rows * a.Columns) / LineFloats * LineFloats + LineFloats;
+        Preparation preparation = new(a, input, rounds);
+        if ((long)a.Rows * a.Columns > AloneElements) pool.Run(ref preparation, a.Rows);
+        else preparation.All();
+        return input;
+    }
+
+    /// <summary>Adds a product to a region; what its job needs lies in memory that <paramref name="memory"/> is moved behind.</summary>
+    public static void Add(
+        ref JointJob jobs, PanelInput input, ReadOnlySpan<int> offsets, Matrix b, Matrix c, bool accumulate, PanelInstructions instructions, long partCost,
+        ref float* memory)
+    {
+        float* job = memory;
+        PanelCut cut = new((int*)(memory + JobLength), offsets, b, c, partCost);
+        memory += JobLength + PanelCut.Length(offsets);
+        fixed (JointJob* all = &jobs)
+        {
+            Start start = new(all, job, cut, input, b, c, accumulate, instructions);
+            BlockFormats.Apply(b.ElementType, ref start);
+        }
     }
 
     // Rows of activations made ready for kernels.
@@ -86,60 +131,8 @@ internal static unsafe class PanelProduct
         }
     }
 
-    // Which panels of which group, times which rows, are a part. Groups with more rows have fewer panels to a part, so that all parts take
-    // about as long.
-    private readonly struct Cut
-    {
-        private readonly int* _firstParts;   // [groups + 1]
-        private readonly int* _firstRows;    // [groups + 1]
-        private readonly int* _panels;       // [groups]: panels of a part
-        private readonly int _groups;
-
-        public Cut(int* memory, ReadOnlySpan<int> offsets, Matrix b, Matrix c)
-        {
-            _groups = Math.Max(1, offsets.Length - 1);
-            _firstParts = memory;
-            _firstRows = memory + _groups + 1;
-            _panels = memory + 2 * (_groups + 1);
-            Panels = (c.Columns + PanelLayout.Rows - 1) / PanelLayout.Rows;
-            PanelBytes = PanelLayout.Of(b.ElementType).PanelBytes(b.Columns);
-            _firstParts[0] = 0;
-            for (int g = 0; g < _groups; g++)
-            {
-                (_firstRows[g], _firstRows[g + 1]) = offsets.IsEmpty ? (0, c.Rows) : (offsets[g], offsets[g + 1]);
-                int rows = _firstRows[g + 1] - _firstRows[g];
-                long cost = PanelBytes + (long)Math.Min(rows, RowBlock) * b.Columns;
-                _panels[g] = (int)Math.Clamp(PartCost / Math.Max(1, cost), 1, Panels);
-                _firstParts[g + 1] = _firstParts[g] + RowBlocks(rows) * ((Panels + _panels[g] - 1) / _panels[g]);
-            }
-        }
-
-        public int Parts => _firstParts[_groups];
-
-        public int Panels { get; }
-
-        public long PanelBytes { get; }
-
-        public void Find(int part, out int group, out int firstRow, out int rows, out int firstPanel, out int panels)
-        {
-            group = new ReadOnlySpan<int>(_firstParts, _groups + 1).BinarySearch(part);
-            if (group < 0) group = ~group - 1;
-            while (_firstParts[group + 1] <= part) group++;
-
-            // Blocks of rows change fastest: the panels that they share are then still in a cache.
-            int all = _firstRows[group + 1] - _firstRows[group], blocks = RowBlocks(all), index = part - _firstParts[group];
-            int start = index % blocks * RowBlock;
-            firstRow = _firstRows[group] + start;
-            rows = Math.Min(RowBlock, all - start);
-            firstPanel = index / blocks * _panels[group];
-            panels = Math.Min(_panels[group], Panels - firstPanel);
-        }
-
-        private static int RowBlocks(int rows) => (rows + RowBlock - 1) / RowBlock;
-    }
-
     private readonly struct Start(
-        WorkerPool pool, Cut cut, PanelInput input, Matrix b, Matrix c, bool accumulate, PanelInstructions instructions) : IBlockAction
+        JointJob* jobs, float* memory, PanelCut cut, PanelInput input, Matrix b, Matrix c, bool accumulate, PanelInstructions instructions) : IBlockAction
     {
         public void Run<TFormat>() where TFormat : struct, IBlockFormat
         {
@@ -166,12 +159,14 @@ internal static unsafe class PanelProduct
 
         private void Run<TRunner>(PanelLayout layout) where TRunner : struct, IPanelRunner
         {
-            Job<TRunner> job = new(cut, input, layout, b, c, accumulate);
-            pool.Run(ref job, cut.Parts);
+            Job<TRunner>* job = (Job<TRunner>*)memory;
+            Debug.Assert(sizeof(Job<TRunner>) <= JobLength * sizeof(float), "a job is longer than its memory");
+            *job = new Job<TRunner>(cut, input, layout, b, c, accumulate);
+            jobs->Add(job, cut.Parts);
         }
     }
 
-    private readonly struct Job<TRunner>(Cut cut, PanelInput input, PanelLayout layout, Matrix b, Matrix c, bool accumulate) : IParallelJob
+    private readonly struct Job<TRunner>(PanelCut cut, PanelInput input, PanelLayout layout, Matrix b, Matrix c, bool accumulate) : IParallelJob
         where TRunner : struct, IPanelRunner
     {
         private readonly byte* _weights = (byte*)b.Data;
@@ -179,6 +174,7 @@ internal static unsafe class PanelProduct
         private readonly long _resultStride = c.RowStride;
         private readonly int _columns = c.Columns;
         private readonly int _inner = b.Columns;
+        private readonly long _headsBytes = layout.HeadsBytes(b.Columns);
 
         public void Execute(int part)
         {
@@ -209,7 +205,7 @@ internal static unsafe class PanelProduct
 
         private void Multiply(byte* panel, byte* end, int firstRow, int rows, float* sums)
         {
-            byte* elements = panel + layout.HeadsBytes(_inner);
+            byte* elements = panel + _headsBytes;
             int stretch = rows <= KernelRows ? _inner : StretchColumns;
             for (int column = 0; column < _inner; column += stretch)
             {

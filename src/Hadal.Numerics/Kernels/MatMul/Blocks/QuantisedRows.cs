@@ -1,4 +1,5 @@
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Hadal.Numerics;
 
@@ -52,7 +53,8 @@ internal readonly unsafe struct QuantisedRows(sbyte* bytes, ActivationScale* sca
         ActivationScale* scale = Scales(row, 0);
         for (int k = 0; k < columns; k += Block, values += Block, to += Block, scale++)
         {
-            if (Vector128.IsHardwareAccelerated) *scale = Vector(values, to);
+            if (Avx512F.IsSupported && Ssse3.IsSupported) *scale = Wide(values, to);
+            else if (Vector128.IsHardwareAccelerated) *scale = Vector(values, to);
             else *scale = Reference(values, to);
         }
     }
@@ -90,6 +92,30 @@ internal readonly unsafe struct QuantisedRows(sbyte* bytes, ActivationScale* sca
     {
         float scale = largest / 127;
         return new ActivationScale(scale, -(scale * (first + second)), first, second);
+    }
+
+    // A register for each half.
+    private static ActivationScale Wide(float* values, sbyte* bytes)
+    {
+        Vector512<int> magnitude = Vector512.Create(0x7fff_ffff);
+        Vector512<float> x = Vector512.Load(values), y = Vector512.Load(values + 16);
+        Vector512<int> all = Vector512.Max(x.AsInt32() & magnitude, y.AsInt32() & magnitude);
+        Vector256<int> half = Vector256.Max(all.GetLower(), all.GetUpper());
+        Vector128<int> quarter = Vector128.Max(half.GetLower(), half.GetUpper());
+        quarter = Vector128.Max(quarter, Vector128.Shuffle(quarter, Vector128.Create(2, 3, 0, 1)));
+        quarter = Vector128.Max(quarter, Vector128.Shuffle(quarter, Vector128.Create(1, 0, 3, 2)));
+        float maximum = quarter.AsSingle().ToScalar();
+        if (!(maximum >= Smallest && float.IsFinite(maximum))) return Reference(values, bytes);
+
+        Vector512<float> inverse = Vector512.Create(127 / maximum), rounding = Vector512.Create(Rounding);
+        Vector512<int> offset = Vector512.Create(RoundingBits);
+        Vector512<int> a = (x * inverse + rounding).AsInt32() - offset, b = (y * inverse + rounding).AsInt32() - offset;
+        Avx512F.ConvertToVector128SByte(a).Store(bytes);
+        Avx512F.ConvertToVector128SByte(b).Store(bytes + 16);
+        Vector256<int> c = a.GetLower() + a.GetUpper(), d = b.GetLower() + b.GetUpper();
+        Vector128<int> sums = Ssse3.HorizontalAdd(c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper());
+        sums = Ssse3.HorizontalAdd(sums, sums);
+        return Of(maximum, sums.GetElement(0), sums.GetElement(1));
     }
 
     private static ActivationScale Vector(float* values, sbyte* bytes)
