@@ -29,6 +29,16 @@ public sealed class HadalOptions
     /// <summary>How the matrices of a model at <see cref="ModelPath"/> are held; null as <see cref="Checkpoints.ModelReader"/> does.</summary>
     public ElementType? MatrixType { get; set; }
 
+    /// <summary>
+    /// Where a model at <see cref="ModelPath"/> takes drafts from, to verify several tokens at a time, to the same text: 'mtp', its own
+    /// prediction module; 'lookup', what followed the last tokens before; or a small model with the same tokenizer, a folder or a .gguf file. Null
+    /// decodes one by one.
+    /// </summary>
+    public string? DraftSource { get; set; }
+
+    /// <summary>Most tokens that are drafted at a time; null leaves it to the source.</summary>
+    public int? DraftTokens { get; set; }
+
     /// <summary>Whether there is a web page at <c>/</c>. It needs no key itself; what it asks for does.</summary>
     public bool ServesPage { get; set; } = true;
 

@@ -27,6 +27,10 @@ internal sealed class HadalOptionsCheck : IValidateOptions<HadalOptions>
             problems.Add(e.Message);
         }
 
+        if (options.DraftSource is { Length: 0 }) problems.Add($"{nameof(options.DraftSource)} is empty, expected 'mtp', 'lookup' or a model");
+        if (options.DraftSource is null && options.DraftTokens is not null) problems.Add($"{nameof(options.DraftTokens)} is set, expected a {nameof(options.DraftSource)} with it");
+        if (options.ModelPath is null && options.DraftSource is not null) problems.Add($"{nameof(options.DraftSource)} is set, expected a {nameof(options.ModelPath)} with it");
+        AtLeast(options.DraftTokens ?? 1, 1, nameof(options.DraftTokens));
         AtLeast(options.MaxRequestBytes, 1, nameof(options.MaxRequestBytes));
         AtLeast(options.MaxConcurrentRequests, 1, nameof(options.MaxConcurrentRequests));
         AtLeast(options.MaxSamples, 1, nameof(options.MaxSamples));

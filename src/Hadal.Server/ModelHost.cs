@@ -58,7 +58,9 @@ public sealed class ModelHost : IHostedService, IDisposable
         {
             _loaded.SetResult(_options.Load is { } make
                 ? make()
-                : ServedModel.Load(_options.ModelPath!, _options.ModelName, _options.Engine, _options.MatrixType, (read, total) => Progress?.Invoke(read, total)));
+                : ServedModel.Load(
+                    _options.ModelPath!, _options.ModelName, _options.Engine, _options.MatrixType, (read, total) => Progress?.Invoke(read, total),
+                    _options.DraftSource, _options.DraftTokens));
         }
 #pragma warning disable CA1031 // Whatever it is, the host stops and tells it.
         catch (Exception e)

@@ -29,7 +29,7 @@ internal static class GenerateCommand
         SamplingArguments.Require(maxTokens, value => value >= 1, "a number from 1 on");
         Command command = new("generate", "Continue a prompt, or many.") { model, prompt, prompts, output, maxTokens, seed, type, json };
         sampling.AddTo(command);
-        (Option<string?> speculate, Option<int?> draftTokens) = Drafting.AddOptions(command);
+        DraftingArguments drafting = new(command);
         command.Validators.Add(result =>
         {
             if ((result.GetValue(prompt) is null) == (result.GetValue(prompts) is null)) result.AddError("generate takes one of --prompt and --prompts.");
@@ -38,9 +38,9 @@ internal static class GenerateCommand
         command.SetAction((parsed, cancellation) =>
         {
             using LoadedModel loaded = new(parsed.GetRequiredValue(model), parsed.GetValue(type));
-            using Drafting? drafting = Drafting.Create(loaded, parsed.GetValue(speculate), parsed.GetValue(draftTokens));
+            using DraftSource? drafts = drafting.Load(parsed, loaded);
             using WorkerPool workers = new();
-            TextGenerator generator = new(loaded.Model, workers) { Speculation = drafting?.Options };
+            TextGenerator generator = new(loaded.Model, workers) { Speculation = drafts?.Options };
             SamplingOptions options = sampling.Read(parsed, parsed.GetValue(seed));
             int most = parsed.GetValue(maxTokens);
             return Task.FromResult(parsed.GetValue(prompt) is { } single

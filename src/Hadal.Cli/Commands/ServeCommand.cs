@@ -56,6 +56,8 @@ internal static class ServeCommand
             model, host, port, keys, name, maxRunning, maxQueued, cacheBytes, cacheType, type, maxContext, maxTokens, maxSamples, maxBytes, timeout, drain, origins, verbose, json,
         };
 
+        DraftingArguments drafting = new(command);
+
         // Not asynchronous to the parser, which would end the program two seconds after Ctrl-C; the host has its own handler, and drains.
         command.SetAction(parsed => Run(
             new StandaloneOptions
@@ -78,6 +80,7 @@ internal static class ServeCommand
                     CacheType = parsed.GetValue(cacheType),
                 };
                 options.MatrixType = parsed.GetValue(type);
+                (options.DraftSource, options.DraftTokens) = drafting.Read(parsed);
                 foreach (string key in parsed.GetValue(keys) ?? []) options.ApiKeys.Add(key);
                 options.MaxConcurrentRequests = Math.Max(options.MaxConcurrentRequests, parsed.GetValue(maxRunning) + parsed.GetValue(maxQueued));
                 options.MaxAnswerTokens = parsed.GetValue(maxTokens);
