@@ -23,7 +23,7 @@ internal static class BenchCommand
         Option<bool> json = JsonOutput.Option();
         json.Recursive = true;
         Command kernels = new("kernels", "Measure kernels beside the ceilings of this machine, in one run; what bench does when nothing is named.");
-        Command command = new("bench", "Measure kernels, a tokenizer, training steps, decoding or prefill.") { rounds, threads, json, kernels, CreateTokenizer(rounds, json), CreateTrain(rounds, threads, json), ModelBenchCommand.CreateDecode(rounds, threads, json), ModelBenchCommand.CreatePrefill(rounds, threads, json) };
+        Command command = new("bench", "Measure kernels, a tokenizer, training steps, decoding, prefill or rollouts.") { rounds, threads, json, kernels, CreateTokenizer(rounds, json), CreateTrain(rounds, threads, json), ModelBenchCommand.CreateDecode(rounds, threads, json), ModelBenchCommand.CreatePrefill(rounds, threads, json), RolloutBenchCommand.Create(rounds, threads, json) };
         foreach (Command measured in new[] { command, kernels })
         {
             measured.SetAction(parsed => Run(parsed.GetValue(rounds), parsed.GetValue(threads), parsed.GetValue(json)));

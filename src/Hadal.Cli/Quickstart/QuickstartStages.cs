@@ -60,6 +60,7 @@ internal static class QuickstartStages
             Answers = QuickstartPlan.RepliesPerProblem,
             MaxTokens = plan.MaxTokens,
             Precision = ProductPrecision.BF16,
+            LeastExamples = 0, // the next stage knows what to do without
             Keep = new RejectionSampling { MostPerPrompt = QuickstartPlan.RepliesPerProblem },
         }),
         FineTuningExamples.Stage(plan),

@@ -8,6 +8,9 @@ internal interface IPolicyEnvironment : IDisposable
     /// <summary>Problems that are kept for measuring.</summary>
     int HeldOut { get; }
 
+    /// <summary>The tokens of a prompt to train on: the longest where they are known, else the first.</summary>
+    int[] SomePrompt { get; }
+
     /// <summary>Lets the policy respond to the problems of a training step.</summary>
     /// <param name="step">Steps before it: no other step has the same problems until all have been asked.</param>
     /// <param name="options">How many, and how.</param>

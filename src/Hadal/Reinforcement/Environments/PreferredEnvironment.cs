@@ -46,6 +46,9 @@ internal sealed class PreferredEnvironment : IPolicyEnvironment
     public int HeldOut => _heldOut.Length;
 
     /// <inheritdoc/>
+    public int[] SomePrompt => _training.Select(_prompts.Tokens).MaxBy(prompt => prompt.Length)!;
+
+    /// <inheritdoc/>
     public IReadOnlyList<Rollout> Respond(int step, RolloutOptions options, CancellationToken cancellation)
     {
         EpochOrder order = new(_training.Length, Mix.Of((ulong)_seed, OrderKey));

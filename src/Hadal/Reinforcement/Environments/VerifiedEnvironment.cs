@@ -14,6 +14,9 @@ internal sealed class VerifiedEnvironment(VerifiableTask task, RewardFunction re
     public int HeldOut => _heldOut.Count;
 
     /// <inheritdoc/>
+    public int[] SomePrompt => prompts.Tokens(task.Generate(ProblemSplit.Training, (ulong)seed, 0).Prompt);
+
+    /// <inheritdoc/>
     public IReadOnlyList<Rollout> Respond(int step, RolloutOptions options, CancellationToken cancellation)
     {
         Problem[] problems = [.. Enumerable.Range(0, options.Problems).Select(i => task.Generate(ProblemSplit.Training, (ulong)seed, step * options.Problems + i))];

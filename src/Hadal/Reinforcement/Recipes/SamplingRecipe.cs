@@ -57,6 +57,9 @@ public sealed record SamplingRecipe
     /// <summary>What is kept.</summary>
     public RejectionSampling Keep { get; init; } = new();
 
+    /// <summary>Fewest examples: with fewer the run fails, for whoever would train on them has nothing to learn from.</summary>
+    public int LeastExamples { get; init; } = 1;
+
     /// <summary>How what is kept is written.</summary>
     public ExampleFormat Format { get; init; } = ExampleFormat.Chat;
 
@@ -70,6 +73,7 @@ public sealed record SamplingRecipe
         Require(MaxTokens > 0, "maxTokens", MaxTokens, "1 or more");
         Require(Temperature > 0 && float.IsFinite(Temperature), "temperature", Temperature, "more than 0");
         Require(AtOnce > 0, "atOnce", AtOnce, "1 or more");
+        Require(LeastExamples >= 0, "leastExamples", LeastExamples, "0 or more");
         Require(Keep.LongestResponse > 0, "keep.longestResponse", Keep.LongestResponse, "1 or more");
         Require(Keep.MostPerPrompt > 0, "keep.mostPerPrompt", Keep.MostPerPrompt, "1 or more");
         Require(Keep.RunLength > 0, "keep.runLength", Keep.RunLength, "1 or more");

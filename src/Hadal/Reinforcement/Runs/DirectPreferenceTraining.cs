@@ -35,19 +35,25 @@ public sealed class DirectPreferenceTraining : IDisposable
     /// <exception cref="RecipeException">The recipe contradicts itself, or is not that of the run to resume.</exception>
     /// <exception cref="Data.DataException">The pairs can't be read or used.</exception>
     /// <exception cref="CheckpointException">The model or the folder can't be used, or the folder holds a run and <paramref name="resume"/> is false.</exception>
+    /// <exception cref="InsufficientMemoryException">The machine has too little memory for it.</exception>
     public static DirectPreferenceTraining Open(DirectPreferenceRecipe recipe, ITrainingObserver observer, bool resume = false)
     {
         ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(observer);
         PreferenceRecipeChecks.Check(recipe);
         StageRun stage = StageRun.Open(recipe, observer, resume);
+        DirectPreferenceTraining? training = null;
         try
         {
-            return new DirectPreferenceTraining(recipe, new PreferenceRun(recipe, stage, observer));
+            PreferenceRun run = new(recipe, stage, observer);
+            training = new(recipe, run);
+            run.RequireMemoryForActivations(training.Judge);
+            return training;
         }
         catch
         {
-            stage.Dispose();
+            if (training is null) stage.Dispose();
+            else training.Dispose();
             throw;
         }
     }

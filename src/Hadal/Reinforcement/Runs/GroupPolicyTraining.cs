@@ -161,21 +161,14 @@ public sealed class GroupPolicyTraining : IDisposable
         return [.. scores];
     }
 
-    // One response of the greatest length passes forward and back and leaves what it took in the graph's pool.
     private void RequireMemoryForActivations()
     {
-        Problem problem = _run.Task.Generate(ProblemSplit.Training, (ulong)_recipe.Seed, 0);
-        int[] prompt = _run.Prompts.Tokens(problem.Prompt);
-        int room = Math.Min(_recipe.Rollouts.MaxTokens, _stage.Model.Config.MaxPositionEmbeddings - prompt.Length);
-        if (room < 1) return; // the sampler says so, of whichever problem is too long
-        Rollout longest = new(problem, prompt, new int[room], "", Truncated: true, default);
-        PolicyScores scores = PolicyScores.Of(_graph, _stage.Model, [longest], _recipe.Rollouts.Temperature);
-        _graph.Backward(_graph.WeightedSum(scores.LogProbabilities, new float[room]));
-        _graph.Reset();
-        foreach (Parameter parameter in _stage.Optimizer.Parameters) parameter.Value.ZeroGradient();
-        int together = Math.Min(_recipe.Policy.MicroResponses, _recipe.Rollouts.Problems * _recipe.Rollouts.GroupSize);
-        StartupChecks.RequireMemoryForActivations(_graph.PooledBytes * together, "set policy.microResponses or rollouts.maxTokens lower");
-        _graph.Trim();
+        int[] prompt = _run.Prompts.Tokens(_run.Task.Generate(ProblemSplit.Training, (ulong)_recipe.Seed, 0).Prompt);
+        RolloutOptions rollouts = _recipe.Rollouts;
+        if (Rollout.Longest(prompt, rollouts.MaxTokens, _stage.Model.Config.MaxPositionEmbeddings) is not { } longest) return; // the sampler says so, of whichever problem is too long
+        _stage.RequireMemoryForActivations(
+            _graph, () => _graph.WeightedSum(PolicyScores.Of(_graph, _stage.Model, [longest], rollouts.Temperature).LogProbabilities, new float[longest.Response.Length]),
+            Math.Min(_recipe.Policy.MicroResponses, rollouts.Problems * rollouts.GroupSize), "set policy.microResponses or rollouts.maxTokens lower");
     }
 
     private PolicyEvaluationMetrics Evaluate(CancellationToken cancellation) => PolicyMetrics.Evaluation(_stage.Step, _run.Sampler.Sample(

@@ -37,6 +37,17 @@ internal sealed class PreferenceRun : IDisposable
 
     public StageRun Stage { get; }
 
+    /// <summary>Fails if the activations of a micro-batch would not fit, by those of the longest pair.</summary>
+    /// <exception cref="InsufficientMemoryException">They would not.</exception>
+    public void RequireMemoryForActivations(PairJudge judge) => Stage.RequireMemoryForActivations(
+        _graph,
+        () =>
+        {
+            JudgedPairs judged = judge(_graph, [_data.Training.MaxBy(pair => pair.Tokens)!]);
+            return judged.Loss.OnGraph(_graph, judged.Output);
+        },
+        _recipe.Batch.MicroPairs ?? _recipe.Batch.Pairs, "set batch.microPairs or data.maxTokens lower");
+
     /// <summary>Trains until the last step, or until it is cancelled.</summary>
     public TrainingEnd Run(PairJudge judge, CancellationToken cancellation) => Stage.Run(
         _totalSteps, _recipe.Evaluation.Every, _ => TakeStep(judge), _heldOut.Length == 0 ? null : c => Evaluate(judge, c), Stage.WriteModel, cancellation);

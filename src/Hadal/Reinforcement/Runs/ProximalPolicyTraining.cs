@@ -40,10 +40,21 @@ public sealed class ProximalPolicyTraining : IDisposable
     /// <exception cref="RecipeException">The recipe contradicts itself, or is not that of the run to resume.</exception>
     /// <exception cref="Data.DataException">The prompts can't be read or used.</exception>
     /// <exception cref="Checkpoints.CheckpointException">A model or the folder can't be used, or the folder holds a run and <paramref name="resume"/> is false.</exception>
+    /// <exception cref="InsufficientMemoryException">The machine has too little memory for it.</exception>
     public static ProximalPolicyTraining Open(ProximalPolicyRecipe recipe, ITrainingObserver observer, bool resume = false)
     {
         ArgumentNullException.ThrowIfNull(observer);
-        return new ProximalPolicyTraining(PreparedProximalRun.Open(recipe, observer, resume));
+        ProximalPolicyTraining training = new(PreparedProximalRun.Open(recipe, observer, resume));
+        try
+        {
+            training.RequireMemoryForActivations();
+            return training;
+        }
+        catch
+        {
+            training.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Trains until the last step, or until it is cancelled, which saves the state first.</summary>
@@ -136,6 +147,21 @@ public sealed class ProximalPolicyTraining : IDisposable
         }
 
         update.GradientNorm = _stage.Update(rate);
+    }
+
+    private void RequireMemoryForActivations()
+    {
+        RolloutOptions rollouts = _recipe.Rollouts;
+        if (Rollout.Longest(_run.Environment.SomePrompt, rollouts.MaxTokens, _stage.Model.Config.MaxPositionEmbeddings) is not { } longest) return; // the sampler says so
+        long minibatch = ((long)rollouts.Problems * rollouts.GroupSize + _recipe.Policy.Minibatches - 1) / _recipe.Policy.Minibatches;
+        _stage.RequireMemoryForActivations(_graph, Loss, (int)Math.Min(_recipe.Policy.MicroResponses, minibatch), "set policy.microResponses or rollouts.maxTokens lower");
+
+        Tensor Loss()
+        {
+            PolicyScores scores = PolicyScores.Of(_graph, _stage.Model, [longest], rollouts.Temperature);
+            float[] none = new float[longest.Response.Length];
+            return _graph.AddScaled(_graph.WeightedSum(scores.LogProbabilities, none), _graph.WeightedSum(ValueHead.Values(_graph, scores.States, _head), none), 1);
+        }
     }
 
     private PolicyEvaluationMetrics Evaluate(CancellationToken cancellation) =>

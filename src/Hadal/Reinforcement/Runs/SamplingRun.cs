@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
 using Hadal.Checkpoints;
+using Hadal.Data;
 using Hadal.Models;
 using Hadal.Numerics;
 using Hadal.Reinforcement.Rewards;
@@ -86,6 +87,7 @@ public sealed class SamplingRun : IDisposable
     /// <summary>Samples until the last problem, or until it is cancelled, and writes the examples.</summary>
     /// <returns>How it ended; its steps are the problems asked, its folder is the file of examples.</returns>
     /// <exception cref="CheckpointException">The disk refused.</exception>
+    /// <exception cref="DataException">Fewer examples were kept than the recipe asks for.</exception>
     public TrainingEnd Run(CancellationToken cancellation = default)
     {
         Stopwatch elapsed = Stopwatch.StartNew(), sinceReport = Stopwatch.StartNew();
@@ -163,8 +165,18 @@ public sealed class SamplingRun : IDisposable
         AtomicFile.Write(Path.Combine(_folder.Path, SummaryFile), Encoding.UTF8.GetBytes(RecipeReader.ToJson(summary) + "\n"));
         string reasons = string.Join(", ", rejected.OrderBy(pair => pair.Key).Select(pair => $"{pair.Value} {JsonNamingPolicy.CamelCase.ConvertName(pair.Key.ToString())}"));
         _observer.Message($"kept {kept.Count} of {summary.Answers} answers, {summary.Verified} of them right; turned down: {(reasons.Length > 0 ? reasons : "none")}");
-        return path;
+        if (kept.Count >= _recipe.LeastExamples) return path;
+        throw new DataException(
+            path, $"it has {kept.Count} examples, expected {_recipe.LeastExamples} or more to train on; of {summary.Answers} answers {summary.Verified} were right: {Cause(summary)}");
     }
+
+    // Why there is too little, as far as the counts tell.
+    private static string Cause(SamplingSummary summary) => summary switch
+    {
+        { Verified: > 0 } => "keep turned down the others, or there were too few problems",
+        _ when summary.Truncated * 2 > summary.Answers => $"{summary.Truncated} were cut off, so a higher maxTokens may help",
+        _ => "the model does not solve this task yet, so train it further or ask easier problems",
+    };
 
     private static IEnumerable<SampledResponse> Responses(SampledProblem problem, string opening, SamplingSummary summary)
     {

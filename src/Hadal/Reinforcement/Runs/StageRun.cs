@@ -35,6 +35,7 @@ internal sealed class StageRun : IDisposable
             Heads = model.Heads(Model.Config);
             Optimizer = new Optimizer(recipe.Optimizer, [.. Model.Parameters, .. Heads], Workers);
             if (saved is not null) Restore(saved.Value);
+            if (Step == 0) File.Delete(folder.Metrics); // a kill may have left the evaluation before the first step, which is made again
             _log = MetricsLog.OpenForResume(folder.Metrics, Step);
         }
         catch
@@ -166,6 +167,24 @@ internal sealed class StageRun : IDisposable
         if (!float.IsFinite(loss.Item)) throw Diverged($"the loss is {loss.Item}");
         g.Backward(loss);
         g.Reset();
+    }
+
+    /// <summary>
+    /// Fails if the activations of a micro-batch need more memory than the machine can still give: one of its greatest passes forward and back and
+    /// leaves what it took in the graph's pool.
+    /// </summary>
+    /// <param name="g">The graph that will record.</param>
+    /// <param name="one">Makes the loss of the greatest on it.</param>
+    /// <param name="together">How many pass at once.</param>
+    /// <param name="advice">What makes it less.</param>
+    /// <exception cref="InsufficientMemoryException">They do.</exception>
+    public void RequireMemoryForActivations(Graph g, Func<Tensor> one, int together, string advice)
+    {
+        g.Backward(one());
+        g.Reset();
+        foreach (Parameter parameter in Optimizer.Parameters) parameter.Value.ZeroGradient();
+        StartupChecks.RequireMemoryForActivations(g.PooledBytes * together, advice);
+        g.Trim();
     }
 
     /// <summary>Writes the finished model with its tokenizer.</summary>

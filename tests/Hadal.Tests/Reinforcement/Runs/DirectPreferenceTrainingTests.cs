@@ -70,6 +70,14 @@ public sealed class DirectPreferenceTrainingTests(TinyPairs start) : IClassFixtu
     }
 
     [Fact]
+    public void Too_little_memory_for_a_micro_batch_is_said_before_the_first_step()
+    {
+        using TemporaryFolder folder = new();
+        InsufficientMemoryException e = Assert.Throws<InsufficientMemoryException>(() => Train(Recipe(folder, "batch.pairs=100000000", "batch.microPairs=100000000")));
+        Assert.Contains("batch.microPairs", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Results_do_not_depend_on_how_a_step_is_cut()
     {
         using TemporaryFolder one = new(), many = new();

@@ -62,6 +62,21 @@ public sealed class GroupSamplingTests(GroupPolicyTrainingTests.Base start) : IC
     }
 
     [Fact]
+    public void Killed_before_its_first_saved_state_it_measures_the_beginning_once()
+    {
+        using TemporaryFolder whole = new(), parts = new();
+        GroupPolicyRecipe recipe = start.Recipe(whole, "steps=2", "evaluation.problems=4"), other = start.Recipe(parts, "steps=2", "evaluation.problems=4");
+        Train(recipe);
+        Directory.CreateDirectory(other.Output);
+        File.WriteAllText(Path.Combine(other.Output, "recipe.json"), RecipeReader.ToJson(other));
+        File.WriteAllLines(Path.Combine(other.Output, "metrics.jsonl"), File.ReadLines(Path.Combine(recipe.Output, "metrics.jsonl")).Take(2));
+        Train(other);
+        Assert.Equal(Kinds(recipe), Kinds(other));
+
+        static (Type, int)[] Kinds(GroupPolicyRecipe run) => [.. MetricsLog.Read(Path.Combine(run.Output, "metrics.jsonl")).Select(e => (e.GetType(), e.Step))];
+    }
+
+    [Fact]
     public void Too_little_memory_or_disk_is_said_before_the_first_step()
     {
         using TemporaryFolder folder = new();

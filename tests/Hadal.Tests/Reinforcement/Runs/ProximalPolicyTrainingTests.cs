@@ -29,6 +29,15 @@ public sealed class ProximalPolicyTrainingTests(GroupPolicyTrainingTests.Base st
     }
 
     [Fact]
+    public void Too_little_memory_for_a_micro_batch_is_said_before_the_first_step()
+    {
+        using TemporaryFolder folder = new();
+        InsufficientMemoryException e = Assert.Throws<InsufficientMemoryException>(
+            () => Train(Verified(folder, "rollouts.problems=100000000", "policy.microResponses=100000000", "policy.minibatches=1")));
+        Assert.Contains("policy.microResponses", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_ratio_of_the_first_update_is_one_and_nothing_is_clipped()
     {
         using TemporaryFolder folder = new();

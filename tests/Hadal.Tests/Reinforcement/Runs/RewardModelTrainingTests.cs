@@ -18,6 +18,14 @@ namespace Hadal.Tests.Reinforcement.Runs;
 public sealed class RewardModelTrainingTests(TinyPairs start) : IClassFixture<TinyPairs>
 {
     [Fact]
+    public void Too_little_memory_for_a_micro_batch_is_said_before_the_first_step()
+    {
+        using TemporaryFolder folder = new();
+        InsufficientMemoryException e = Assert.Throws<InsufficientMemoryException>(() => Train(Recipe(folder, "batch.pairs=100000000", "batch.microPairs=100000000")));
+        Assert.Contains("batch.microPairs", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_better_answer_scores_higher_afterwards()
     {
         using TemporaryFolder folder = new();

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Hadal.Checkpoints;
+using Hadal.Data;
 using Hadal.Reinforcement;
 using Hadal.Reinforcement.Rewards;
 using Hadal.Reinforcement.Tasks;
@@ -35,6 +36,22 @@ public sealed class SamplingRunTests(GroupPolicyTrainingTests.Base start) : ICla
         Assert.Equal(120, kept.Length + summary.RootElement.GetProperty("rejected").EnumerateObject().Sum(reason => reason.Value.GetInt32()));
         Assert.Equal(120 - Number("verified"), summary.RootElement.GetProperty("rejected").GetProperty("notVerified").GetInt32());
         Assert.Equal(end.Tokens, summary.RootElement.GetProperty("tokens").GetInt64());
+    }
+
+    [Theory]
+    [InlineData("maxTokens=1", "120 were cut off, so a higher maxTokens may help")]
+    [InlineData("keep.longestResponse=1", "keep turned down the others")]
+    public void Too_few_examples_to_train_on_are_said_with_the_likely_cause_where_they_are_made(string setting, string cause)
+    {
+        using TemporaryFolder folder = new();
+        SamplingRecipe recipe = Recipe(folder, setting);
+        DataException e = Assert.Throws<DataException>(() => Run(recipe));
+        Assert.Contains("samples.jsonl: it has 0 examples, expected 1 or more to train on; of 120 answers", e.Message, StringComparison.Ordinal);
+        Assert.Contains(cause, e.Message, StringComparison.Ordinal);
+
+        // Who can do without says so.
+        using TemporaryFolder other = new();
+        Assert.Empty(File.ReadAllLines(Run(Recipe(other, setting, "leastExamples=0")).Folder));
     }
 
     [Fact]
