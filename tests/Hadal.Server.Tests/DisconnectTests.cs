@@ -1,6 +1,10 @@
+using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Text;
+using Hadal.Server.Http;
 using Hadal.Server.Tests.Testing;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Hadal.Server.Tests;
 
@@ -25,6 +29,17 @@ public sealed class DisconnectTests
 
         await Eventually.HoldsAsync(
             async () => await server.MetricAsync("""hadal_requests_total{endpoint="/v1/chat/completions",status="499"}""") == 5, "five clients are counted as gone");
+    }
+
+    [Fact]
+    public async Task That_the_client_has_left_is_known_before_the_context_says_so()
+    {
+        Pipe connection = new();
+        await connection.Reader.CompleteAsync();
+        DefaultHttpContext http = new();
+        http.Features.Set<IHttpResponseBodyFeature>(new PipeBody(connection.Writer));
+        Assert.False(http.RequestAborted.IsCancellationRequested);
+        await Assert.ThrowsAsync<IOException>(async () => await new EventStream(http.Response).EndAsync(CancellationToken.None));
     }
 
     [Fact]
@@ -69,5 +84,22 @@ public sealed class DisconnectTests
         }
 
         Assert.Equal(62, pieces); // the role, sixty pieces, the reason of the end
+    }
+
+    private sealed class PipeBody(PipeWriter writer) : IHttpResponseBodyFeature
+    {
+        public PipeWriter Writer => writer;
+
+        public Stream Stream => writer.AsStream();
+
+        public void DisableBuffering()
+        {
+        }
+
+        public Task StartAsync(CancellationToken cancellationToken = default) => Task.CompletedTask;
+
+        public Task SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken = default) => throw new NotSupportedException();
+
+        public Task CompleteAsync() => Task.CompletedTask;
     }
 }

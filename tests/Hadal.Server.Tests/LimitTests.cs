@@ -8,7 +8,9 @@ namespace Hadal.Server.Tests;
 
 public sealed class LimitTests
 {
-    private const string Song = """{"messages": [{"role": "user", "content": "sing"}], "stream": true, "max_tokens": 4000}""";
+    // Far longer than any test takes, for a model of LongContext positions.
+    private const string Song = """{"messages": [{"role": "user", "content": "sing"}], "stream": true, "max_tokens": 120000}""";
+    private const int LongContext = 1 << 17;
 
     [Fact]
     public async Task Requests_beyond_the_bound_get_429_and_are_told_when_to_come_back()
@@ -17,7 +19,7 @@ public sealed class LimitTests
         {
             options.MaxConcurrentRequests = 1;
             options.RetryAfter = TimeSpan.FromSeconds(7);
-        });
+        }, () => ScriptedModel.Create(context: LongContext));
         using OpenStream song = await OpenStream.StartAsync(server, Song);
         Answer refused = await server.PostAsync("/v1/completions", """{"prompt": "Hello"}""");
         Assert.Equal(429, refused.Status);
@@ -33,7 +35,7 @@ public sealed class LimitTests
     public async Task A_full_queue_of_the_engine_is_429()
     {
         await using RunningServer server = await RunningServer.StartAsync(
-            load: () => ScriptedModel.Create(new EngineOptions { Threads = 1, MaxRunning = 1, MaxQueued = 1 }));
+            load: () => ScriptedModel.Create(new EngineOptions { Threads = 1, MaxRunning = 1, MaxQueued = 1 }, LongContext));
         using OpenStream running = await OpenStream.StartAsync(server, Song);
         Task<Answer> waiting = server.PostAsync("/v1/completions", """{"prompt": "Hello"}""");
         await Eventually.HoldsAsync(async () => await server.MetricAsync("hadal_waiting_sequences") == 1, "one waits");
@@ -65,7 +67,7 @@ public sealed class LimitTests
     public async Task An_answer_that_takes_too_long_is_408_or_an_event_of_its_stream()
     {
         await using RunningServer server = await RunningServer.StartAsync(
-            options => options.RequestTimeout = TimeSpan.FromSeconds(1), () => ScriptedModel.Create(context: 1 << 17));
+            options => options.RequestTimeout = TimeSpan.FromSeconds(1), () => ScriptedModel.Create(context: LongContext));
         Answer whole = await server.PostAsync("/v1/completions", """{"prompt": "la ", "max_tokens": 120000, "n": 16}""");
         Assert.Equal((408, "request_timeout"), (whole.Status, whole.Error.GetProperty("code").GetString()));
         Assert.Equal("false", Assert.Single(whole.Headers.GetValues("x-should-retry")));
@@ -90,7 +92,7 @@ public sealed class LimitTests
         Assert.Equal(50, model.GetProperty("context_length").GetInt32());
         Assert.Equal(3, Tokens(await server.PostAsync("/v1/completions", """{"prompt": "la ", "max_tokens": 10}""")));
         Assert.Equal(3, Tokens(await server.PostAsync("/v1/chat/completions", """{"messages": [{"role": "user", "content": "sing"}]}""")));
-        Assert.Equal(2, Tokens(await server.PostAsync("/v1/completions", $$"""{"prompt": "{{new string('q', 48)}}"}"""))); // the context leaves two
+        Assert.Equal(2, Tokens(await server.PostAsync("/v1/completions", $$"""{"prompt": "{{string.Concat(Enumerable.Repeat("la ", 48))}}"}"""))); // the context leaves two
         Answer tooLong = await server.PostAsync("/v1/completions", $$"""{"prompt": "{{new string('q', 50)}}"}""");
         Assert.Equal("context_length_exceeded", tooLong.Error.GetProperty("code").GetString());
         Answer chat = await server.PostAsync("/v1/chat/completions", $$"""{"messages": [{"role": "user", "content": "{{new string('q', 50)}}"}]}""");

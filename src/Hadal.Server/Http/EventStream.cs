@@ -22,6 +22,7 @@ internal sealed class EventStream(HttpResponse response)
     public static bool IsOne(HttpResponse response) => response.ContentType == ContentType;
 
     /// <summary>Sends an event; waits while the client does not read.</summary>
+    /// <exception cref="IOException">The client has left.</exception>
     public async ValueTask SendAsync<T>(T value, JsonTypeInfo<T> type, CancellationToken cancellation)
     {
         Write(value, type);
@@ -29,6 +30,7 @@ internal sealed class EventStream(HttpResponse response)
     }
 
     /// <summary>Says that the answer is complete.</summary>
+    /// <exception cref="IOException">The client has left.</exception>
     public async ValueTask EndAsync(CancellationToken cancellation)
     {
         Start();
@@ -66,8 +68,9 @@ internal sealed class EventStream(HttpResponse response)
         }
 
         if (!result.IsCompleted && !result.IsCanceled) return;
-        response.HttpContext.Abort(); // the client has left; whoever asks the context finds that
-        throw new OperationCanceledException(response.HttpContext.RequestAborted);
+        // The context says that its request is aborted only some time after this call, so the exception says it.
+        response.HttpContext.Abort();
+        throw new IOException("the client left before its answer was complete");
     }
 
     private void Start()
