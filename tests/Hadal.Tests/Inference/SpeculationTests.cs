@@ -84,6 +84,30 @@ public sealed class SpeculationTests
         Assert.Equal(128, second.CachedTokens);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(40)]
+    [InlineData(100)]
+    public void Samples_of_one_prompt_are_drafted_as_they_would_be_alone(int length)
+    {
+        // Which drafts are accepted depends on every row of the module, so that the counts tell whether the samples have them all. The first
+        // sample drafts behind its prompt, the others behind their first token.
+        using Setting setting = new();
+        SpeculationOptions speculation = setting.Speculation("modules") with { DraftTokens = 2, IsAdaptive = false };
+        int[] prompt = Ids(length, 3);
+        GenerationRequest request = new(prompt, 50, new SamplingOptions { Seed = 11 }) { Samples = 5 };
+        Result[] samples = setting.Run([request], speculation, running: 8, out EngineStatistics together);
+        GenerationRequest[] alone =
+        [
+            request with { Samples = 1 },
+            .. Enumerable.Range(1, 4).Select(s => new GenerationRequest([.. prompt, samples[s].Tokens[0]], 49, new SamplingOptions { Seed = 11 + s })),
+        ];
+        Result[] expected = setting.Run(alone, speculation, running: 8, out EngineStatistics apart);
+        for (int s = 1; s < 5; s++) Assert.Equal(expected[s].Tokens, samples[s].Tokens.Skip(1));
+        Assert.InRange(apart.AcceptedTokens, apart.DraftedTokens / 20, apart.DraftedTokens * 19 / 20);
+        Assert.Equal((apart.DraftedTokens, apart.AcceptedTokens), (together.DraftedTokens, together.AcceptedTokens));
+    }
+
     [SkippableFact]
     public void Cached_in_any_pieces_the_module_predicts_what_another_implementation_does()
     {

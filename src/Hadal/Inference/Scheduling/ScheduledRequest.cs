@@ -30,6 +30,9 @@ public sealed class ScheduledRequest
     /// <summary>The samples. The first takes the prompt in; the others begin with what it leaves behind.</summary>
     internal ScheduledSequence[] Sequences { get; }
 
+    /// <summary>The model's state at the prompt's last position, [hidden], where a prediction module will need it for the other samples.</summary>
+    internal float[]? PromptState { get; set; }
+
     /// <summary>Where the text's states are added up, for requests that want no tokens: [hidden].</summary>
     internal double[]? StateSum { get; init; }
 

@@ -74,6 +74,9 @@ internal sealed class ScheduledSequence
     /// <summary>What a draft model has computed.</summary>
     public KvCache? DraftCache { get; set; }
 
+    /// <summary>For how many of the first tokens a prediction module's rows are in the cache.</summary>
+    public int ModuleLength { get; set; }
+
     /// <summary>Where the last pass of a prediction module has the sequence's last row.</summary>
     public int ModuleRow { get; set; }
 
@@ -119,14 +122,14 @@ internal sealed class ScheduledSequence
         }
 
         Cache.Adopt(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(pages));
-        _keptPages = pages.Count;
+        (_keptPages, ModuleLength) = (pages.Count, Cache.Length);
     }
 
     /// <summary>Takes over what another sample has computed of the prompt.</summary>
     public void Begin(ScheduledSequence leader)
     {
         Cache = leader.Cache!.Fork();
-        (LastKept, _keptPages) = (leader.LastKept, leader._keptPages);
+        (LastKept, _keptPages, ModuleLength) = (leader.LastKept, leader._keptPages, leader.ModuleLength);
     }
 
     /// <summary>Keeps the pages that have become full.</summary>
@@ -149,6 +152,6 @@ internal sealed class ScheduledSequence
         if (Cache is null) return;
         prefixes.Touch(LastKept);
         Cache.Dispose();
-        (Cache, LastKept, _keptPages) = (null, null, 0);
+        (Cache, LastKept, _keptPages, ModuleLength) = (null, null, 0, 0);
     }
 }

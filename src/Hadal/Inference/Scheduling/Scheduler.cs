@@ -135,6 +135,7 @@ public sealed partial class Scheduler : IDisposable
     {
         TokenBatch tokens = _batch.Tokens();
         Tensor hidden = Model.Forward(_graph, tokens, Options.Form, Probe); // [tokens, hidden]
+        _drafter?.TakeIn(_batch, hidden);
         Matrix? logits = null;                                              // [scored, vocabulary]
         if (_batch.Scored > 0)
         {

@@ -15,6 +15,13 @@ internal abstract class Drafter(Transformer model) : IDisposable
 {
     private readonly HashSet<int> _endTokens = [.. model.Config.EosTokenIds];
 
+    /// <summary>Takes in what is known of a step before tokens are drawn behind it, and so before samples fork from their prompt.</summary>
+    /// <param name="batch">The step that was just computed.</param>
+    /// <param name="hidden">What the model made of its tokens, [tokens, hidden], after the last norm.</param>
+    public virtual void TakeIn(StepBatch batch, Tensor hidden)
+    {
+    }
+
     /// <summary>Drafts for sequences whose last token is drawn and not yet computed, up to <see cref="ScheduledSequence.DraftRoom"/> tokens for each.</summary>
     /// <param name="batch">The step that was just computed.</param>
     /// <param name="hidden">What the model made of its tokens, [tokens, hidden], after the last norm.</param>

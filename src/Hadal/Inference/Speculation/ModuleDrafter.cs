@@ -11,33 +11,58 @@ namespace Hadal.Inference;
 /// rows are overwritten when the real ones are known.
 /// </summary>
 /// <remarks>
-/// Samples that fork from a prompt begin with the first sample's row at the prompt's last position, which looks at another token: a
-/// draft may be worse for it, never a result.
+/// Samples that fork from a prompt share its rows but the last, which looks at the token that each has drawn: they make it of the state that
+/// the prompt left behind, in their own copy of its page. Where the prompt fills its last page nobody copies it, and the row is the first
+/// sample's: a draft may be worse for it, never a result.
 /// </remarks>
 internal sealed class ModuleDrafter(Transformer model, Graph g, MlaForm form) : Drafter(model)
 {
     private readonly Transformer _model = model;
 
     /// <inheritdoc/>
-    public override void Draft(StepBatch batch, Tensor hidden, IReadOnlyList<ScheduledSequence> sequences)
+    public override void TakeIn(StepBatch batch, Tensor hidden)
     {
         ModuleRows rows = new();
         foreach (ref readonly StepPart part in batch.Parts)
         {
             ScheduledSequence sequence = part.Sequence;
-            if (sequence.Cache is not { } cache || sequence.Sampler is null) continue; // ended, or wanted for its states only
-            rows.Begin(cache);
-            for (int position = part.First; position < cache.Length; position++)
+            ScheduledRequest request = sequence.Request;
+            if (request.Sequences.Length == 1 || sequence.Sample > 0 || sequence.Count > sequence.PromptLength) continue;
+            AddKnown(rows, part);
+            if (part.LogitsRow >= 0) request.PromptState = hidden.AsMatrix().Row(part.Start + part.Count - 1).ToArray();
+        }
+
+        if (rows.Count > 0) Run(rows, hidden);
+    }
+
+    /// <inheritdoc/>
+    public override void Draft(StepBatch batch, Tensor hidden, IReadOnlyList<ScheduledSequence> sequences)
+    {
+        ModuleRows rows = new();
+        List<float[]> earlier = []; // states that are no longer among the step's
+        foreach (ref readonly StepPart part in batch.Parts)
+        {
+            ScheduledSequence sequence = part.Sequence;
+            if (sequence.Cache is null || sequence.Sampler is null) continue; // ended, or wanted for its states only
+            if (sequence.ModuleLength < part.First)
             {
-                rows.Add(part.Start + position - part.First, position, sequence.Tokens[position + 1]);
+                // The first step of a sample that has forked.
+                if (sequence.PromptLength % PagePool.PageTokens != 0)
+                {
+                    rows.Add(sequence.Cache, hidden.AsMatrix().Rows + earlier.Count, sequence.ModuleLength, sequence.Tokens[part.First]);
+                    earlier.Add(sequence.Request.PromptState!);
+                }
+
+                sequence.ModuleLength = part.First;
             }
 
+            AddKnown(rows, part);
             sequence.ModuleRow = rows.Count - 1;
         }
 
         if (rows.Count == 0) return;
         List<ScheduledSequence> active = [.. sequences];
-        (Tensor states, Tensor normed) = Run(rows, hidden);                                     // [rows, hidden] each
+        (Tensor states, Tensor normed) = Run(rows, With(hidden, earlier));                                   // [rows, hidden] each
         while (active.Count > 0)
         {
             int[] last = [.. active.Select(sequence => sequence.ModuleRow)];
@@ -49,8 +74,7 @@ internal sealed class ModuleDrafter(Transformer model, Graph g, MlaForm form) : 
                 ScheduledSequence sequence = active[i];
                 if (!DraftOne(sequence, logits.Row(i))) continue;
                 further.Add(sequence);
-                rows.Begin(sequence.Cache!);
-                rows.Add(sequence.ModuleRow, sequence.Cache!.Length + sequence.Drafts.Length - 1, sequence.Drafts[^1]);
+                rows.Add(sequence.Cache!, sequence.ModuleRow, sequence.Cache!.Length + sequence.Drafts.Length - 1, sequence.Drafts[^1]);
                 sequence.ModuleRow = rows.Count - 1;
             }
 
@@ -59,6 +83,27 @@ internal sealed class ModuleDrafter(Transformer model, Graph g, MlaForm form) : 
         }
 
         foreach (ScheduledSequence sequence in sequences) TakeBack(sequence);
+    }
+
+    // Adds a part's rows whose next token is known by now.
+    private static void AddKnown(ModuleRows rows, StepPart part)
+    {
+        ScheduledSequence sequence = part.Sequence;
+        for (int known = Math.Min(sequence.Cache!.Length, sequence.Count - 1); sequence.ModuleLength < known; sequence.ModuleLength++)
+        {
+            int position = sequence.ModuleLength;
+            rows.Add(sequence.Cache, part.Start + position - part.First, position, sequence.Tokens[position + 1]);
+        }
+    }
+
+    private static Tensor With(Tensor hidden, List<float[]> earlier)
+    {
+        if (earlier.Count == 0) return hidden;
+        Matrix states = hidden.AsMatrix();
+        Tensor all = Tensor.Create(new Shape(states.Rows + earlier.Count, states.Columns));
+        hidden.Span.CopyTo(all.Span);
+        for (int i = 0; i < earlier.Count; i++) earlier[i].CopyTo(all.AsMatrix().Row(states.Rows + i));
+        return all;
     }
 
     private (Tensor States, Tensor Normed) Run(ModuleRows rows, Tensor states) =>
@@ -76,14 +121,14 @@ internal sealed class ModuleDrafter(Transformer model, Graph g, MlaForm form) : 
         /// <summary>Where each row's state is.</summary>
         public int[] Sources => [.. _sources];
 
-        public void Begin(KvCache cache)
+        public void Add(KvCache cache, int source, int position, int next)
         {
-            _caches.Add(cache);
-            _sequences.Add(new SequenceRows(Count, 0));
-        }
+            if (_caches.Count == 0 || !ReferenceEquals(_caches[^1], cache))
+            {
+                _caches.Add(cache);
+                _sequences.Add(new SequenceRows(Count, 0));
+            }
 
-        public void Add(int source, int position, int next)
-        {
             _sources.Add(source);
             _positions.Add(position);
             _next.Add(next);
