@@ -34,9 +34,12 @@ public static class NewtonSchulz
     /// <param name="x">R x C, F32; overwritten.</param>
     /// <param name="scratch">At least <see cref="ScratchElements"/> F32 elements that do not overlap x, as one row.</param>
     /// <param name="steps">Iterations.</param>
+    /// <param name="precision">
+    /// Of the products. The iteration forgives rounding, since it is only to bring singular values near 1; Jordan runs it in BF16 too.
+    /// </param>
     /// <returns>The view that holds the result: x, or the same shape at the start of the scratch memory.</returns>
     /// <exception cref="ArgumentException">A view is not F32, or the scratch memory is too small.</exception>
-    public static Matrix Orthogonalise(WorkerPool pool, Matrix x, Matrix scratch, int steps)
+    public static Matrix Orthogonalise(WorkerPool pool, Matrix x, Matrix scratch, int steps, ProductPrecision precision = ProductPrecision.F32)
     {
         Shapes.Require(x, x.Rows, x.Columns);
         Shapes.Require(scratch, 1, scratch.Columns);
@@ -60,14 +63,14 @@ public static class NewtonSchulz
         for (int step = 0; step < steps; step++)
         {
             // P = a I + b G + c G², then X ← P X, or X P of a tall matrix.
-            if (tall) MatMul.Tn(pool, x, x, gram);
-            else MatMul.Nt(pool, x, x, gram);
-            MatMul.Nn(pool, gram, gram, polynomial);
+            if (tall) MatMul.Tn(pool, x, x, gram, precision: precision);
+            else MatMul.Nt(pool, x, x, gram, precision: precision);
+            MatMul.Nn(pool, gram, gram, polynomial, precision: precision);
             Elementwise.Scale(pool, polynomial, C, polynomial);
             Elementwise.Accumulate(pool, gram, polynomial, B);
             for (int i = 0; i < side; i++) polynomial.Row(i)[i] += A;
-            if (tall) MatMul.Nn(pool, x, polynomial, next);
-            else MatMul.Nn(pool, polynomial, x, next);
+            if (tall) MatMul.Nn(pool, x, polynomial, next, precision: precision);
+            else MatMul.Nn(pool, polynomial, x, next, precision: precision);
             (x, next) = (next, x);
         }
 

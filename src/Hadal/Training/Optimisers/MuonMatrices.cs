@@ -6,7 +6,7 @@ namespace Hadal.Training;
 
 /// <summary>
 /// Muon for a list of parameters (Keller Jordan 2024; scaled as in Liu et al. 2025, arXiv 2502.16982, algorithm 1): the momentum of each
-/// matrix is orthogonalised and added. Stacked experts are one matrix each.
+/// matrix is orthogonalised and added. Stacked experts are one matrix each. Of weights held in BF16 the products are in BF16 too.
 /// </summary>
 /// <remarks>
 /// Small matrices are dealt out to the workers, each whole on one; large ones follow one by one, with all workers on each product. Which
@@ -83,7 +83,8 @@ internal sealed class MuonMatrices : IDisposable
         MomentumUpdate.Accumulate(
             workers, value.Gradient is { } gradient ? slice.Of(gradient) : null, numbers.GradientScale, _options.Momentum, _options.Nesterov,
             slice.Of(trained.Momentum!), direction, numbers.ClearGradients);
-        Matrix orthogonal = NewtonSchulz.Orthogonalise(workers, direction, scratch, _options.NewtonSchulzSteps);
+        ProductPrecision precision = trained.Master is null ? ProductPrecision.F32 : ProductPrecision.BF16;
+        Matrix orthogonal = NewtonSchulz.Orthogonalise(workers, direction, scratch, _options.NewtonSchulzSteps, precision);
         double rate = numbers.LearningRate * _options.UpdateScale * Math.Sqrt(Math.Max(rows, columns));
         double decay = trained.Decays ? numbers.LearningRate * numbers.WeightDecay : 0;
         MomentumUpdate.Apply(workers, orthogonal, rate, decay, slice.Of(trained.Weights), trained.Master is null ? null : slice.Of(value));

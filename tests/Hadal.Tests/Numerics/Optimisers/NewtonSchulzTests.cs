@@ -33,6 +33,25 @@ public sealed class NewtonSchulzTests
         }
     }
 
+    [Theory]
+    [InlineData(24, 24)]
+    [InlineData(40, 67)]
+    [InlineData(130, 96)]
+    public void In_BF16_it_makes_the_same_of_them_but_for_rounding(int rows, int columns)
+    {
+        Matrix x = Sample.Random(rows * 100 + columns, rows, columns);
+        double[,] exact = Exact(x, out _, out _);
+        Matrix result = Orthogonalise(Sample.Pool, x, ProductPrecision.BF16);
+        double error = 0, norm = 0;
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < columns; j++) (error, norm) = (error + Math.Pow(result.Row(i)[j] - exact[i, j], 2), norm + Math.Pow(exact[i, j], 2));
+        }
+
+        // Factors are rounded by 2^-9 at most, fifteen times; not at all would be an error of 1e-5.
+        Assert.InRange(Math.Sqrt(error / norm), 2e-4, 3e-2);
+    }
+
     [Fact]
     public void Five_iterations_lie_near_a_polar_factor_known_beforehand()
     {
@@ -98,10 +117,10 @@ public sealed class NewtonSchulzTests
             StringComparison.Ordinal);
     }
 
-    private static Matrix Orthogonalise(WorkerPool pool, Matrix x)
+    private static Matrix Orthogonalise(WorkerPool pool, Matrix x, ProductPrecision precision = ProductPrecision.F32)
     {
         Matrix scratch = Sample.Empty(1, (int)NewtonSchulz.ScratchElements(x.Rows, x.Columns), float.NaN);
-        return Sample.CopyOf(NewtonSchulz.Orthogonalise(pool, Sample.CopyOf(x), scratch, 5));
+        return Sample.CopyOf(NewtonSchulz.Orthogonalise(pool, Sample.CopyOf(x), scratch, 5, precision));
     }
 
     /// <summary>
