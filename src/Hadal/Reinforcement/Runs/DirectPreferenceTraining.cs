@@ -24,8 +24,16 @@ public sealed class DirectPreferenceTraining : IDisposable
     private DirectPreferenceTraining(DirectPreferenceRecipe recipe, PreferenceRun run)
     {
         (_run, _options) = (run, recipe.Preference);
-        _reference = ModelReader.Read(recipe.Model, run.Stage.MatrixType);
-        _scoring = new Graph(run.Stage.Workers, recording: false) { Precision = recipe.Precision };
+        try
+        {
+            _reference = ModelReader.Read(recipe.Model, run.Stage.MatrixType);
+            _scoring = new Graph(run.Stage.Workers, recording: false) { Precision = recipe.Precision };
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     /// <summary>Prepares a run: makes its folder, reads the pairs, and loads policy and reference.</summary>
@@ -41,21 +49,8 @@ public sealed class DirectPreferenceTraining : IDisposable
         ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(observer);
         PreferenceRecipeChecks.Check(recipe);
-        StageRun stage = StageRun.Open(recipe, observer, resume);
-        DirectPreferenceTraining? training = null;
-        try
-        {
-            PreferenceRun run = new(recipe, stage, observer);
-            training = new(recipe, run);
-            run.RequireMemoryForActivations(training.Judge);
-            return training;
-        }
-        catch
-        {
-            if (training is null) stage.Dispose();
-            else training.Dispose();
-            throw;
-        }
+        PreferenceRun run = PreferenceRun.Open(recipe, observer, resume);
+        return StageRun.Checked(new DirectPreferenceTraining(recipe, run), training => run.RequireMemoryForActivations(training.Judge));
     }
 
     /// <summary>Trains until the last step, or until it is cancelled, which saves the state first.</summary>
@@ -66,10 +61,10 @@ public sealed class DirectPreferenceTraining : IDisposable
     /// <summary>Frees all memory and unlocks the folder.</summary>
     public void Dispose()
     {
-        _scoring.Dispose();
-        _reference.Dispose();
+        // Missing if making the training failed half way.
+        _scoring?.Dispose();
+        _reference?.Dispose();
         _run.Dispose();
-        _run.Stage.Dispose();
     }
 
     private JudgedPairs Judge(Graph g, EncodedPair[] pairs)

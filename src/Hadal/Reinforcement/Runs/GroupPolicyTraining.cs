@@ -49,17 +49,7 @@ public sealed class GroupPolicyTraining : IDisposable
     public static GroupPolicyTraining Open(GroupPolicyRecipe recipe, ITrainingObserver observer, bool resume = false)
     {
         ArgumentNullException.ThrowIfNull(observer);
-        GroupPolicyTraining training = new(PreparedPolicyRun.Open(recipe, observer, resume));
-        try
-        {
-            training.RequireMemoryForActivations();
-            return training;
-        }
-        catch
-        {
-            training.Dispose();
-            throw;
-        }
+        return StageRun.Checked(new GroupPolicyTraining(PreparedPolicyRun.Open(recipe, observer, resume)), training => training.RequireMemoryForActivations());
     }
 
     /// <summary>Trains until the last step, or until it is cancelled, which saves the state first.</summary>

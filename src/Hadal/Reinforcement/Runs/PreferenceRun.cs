@@ -23,19 +23,35 @@ internal sealed class PreferenceRun : IDisposable
     private readonly Graph _measuring;
     private readonly int _totalSteps;
 
-    public PreferenceRun(PreferenceRecipe recipe, StageRun stage, ITrainingObserver observer)
+    private PreferenceRun(PreferenceRecipe recipe, StageRun stage, ITrainingObserver observer)
     {
         (_recipe, Stage) = (recipe, stage);
-        PromptWriter prompts = new(recipe.Prompt ?? PromptWriter.StyleOf(stage.Tokenizer), stage.Tokenizer);
-        _data = PreferenceData.Load(recipe.Data, prompts, stage.Model.Config.MaxPositionEmbeddings, recipe.Seed, observer.Message);
-        stage.ReadsData(_data.Fingerprint, recipe.Data.Path);
-        _heldOut = [.. _data.HeldOut.Take(recipe.Evaluation.Pairs)];
-        _totalSteps = recipe.Steps ?? checked((int)Math.Ceiling(recipe.Epochs!.Value * _data.Training.Count / recipe.Batch.Pairs));
-        _graph = new Graph(stage.Workers, recording: true) { Precision = recipe.Precision };
-        _measuring = new Graph(stage.Workers, recording: false) { Precision = recipe.Precision };
+        try
+        {
+            PromptWriter prompts = new(recipe.Prompt ?? PromptWriter.StyleOf(stage.Tokenizer), stage.Tokenizer);
+            _data = PreferenceData.Load(recipe.Data, prompts, stage.Model.Config.MaxPositionEmbeddings, recipe.Seed, observer.Message);
+            stage.ReadsData(_data.Fingerprint, recipe.Data.Path);
+            _heldOut = [.. _data.HeldOut.Take(recipe.Evaluation.Pairs)];
+            _totalSteps = recipe.Steps ?? checked((int)Math.Ceiling(recipe.Epochs!.Value * _data.Training.Count / recipe.Batch.Pairs));
+            _graph = new Graph(stage.Workers, recording: true) { Precision = recipe.Precision };
+            _measuring = new Graph(stage.Workers, recording: false) { Precision = recipe.Precision };
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public StageRun Stage { get; }
+
+    /// <summary>Opens the folder, reads the pairs, and loads the model.</summary>
+    /// <param name="recipe">The recipe, checked.</param>
+    /// <param name="observer">Watches; stays the caller's.</param>
+    /// <param name="resume">Whether a run that is there may be gone on with.</param>
+    /// <param name="model">What is trained; by default a language model alone.</param>
+    public static PreferenceRun Open<T>(T recipe, ITrainingObserver observer, bool resume, StageModel? model = null)
+        where T : PreferenceRecipe => new(recipe, StageRun.Open(recipe, observer, resume, model), observer);
 
     /// <summary>Fails if the activations of a micro-batch would not fit, by those of the longest pair.</summary>
     /// <exception cref="InsufficientMemoryException">They would not.</exception>
@@ -52,10 +68,13 @@ internal sealed class PreferenceRun : IDisposable
     public TrainingEnd Run(PairJudge judge, CancellationToken cancellation) => Stage.Run(
         _totalSteps, _recipe.Evaluation.Every, _ => TakeStep(judge), _heldOut.Length == 0 ? null : c => Evaluate(judge, c), Stage.WriteModel, cancellation);
 
+    /// <summary>Frees all memory and unlocks the folder.</summary>
     public void Dispose()
     {
-        _graph.Dispose();
-        _measuring.Dispose();
+        // Missing if making the run failed half way.
+        _graph?.Dispose();
+        _measuring?.Dispose();
+        Stage.Dispose();
     }
 
     private PreferenceStepMetrics TakeStep(PairJudge judge)

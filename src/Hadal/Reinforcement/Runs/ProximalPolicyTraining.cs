@@ -44,17 +44,7 @@ public sealed class ProximalPolicyTraining : IDisposable
     public static ProximalPolicyTraining Open(ProximalPolicyRecipe recipe, ITrainingObserver observer, bool resume = false)
     {
         ArgumentNullException.ThrowIfNull(observer);
-        ProximalPolicyTraining training = new(PreparedProximalRun.Open(recipe, observer, resume));
-        try
-        {
-            training.RequireMemoryForActivations();
-            return training;
-        }
-        catch
-        {
-            training.Dispose();
-            throw;
-        }
+        return StageRun.Checked(new ProximalPolicyTraining(PreparedProximalRun.Open(recipe, observer, resume)), training => training.RequireMemoryForActivations());
     }
 
     /// <summary>Trains until the last step, or until it is cancelled, which saves the state first.</summary>

@@ -30,21 +30,8 @@ public sealed class RewardModelTraining : IDisposable
         ArgumentNullException.ThrowIfNull(recipe);
         ArgumentNullException.ThrowIfNull(observer);
         PreferenceRecipeChecks.Check(recipe);
-        StageRun stage = StageRun.Open(recipe, observer, resume, new StageModel(RewardModel.LoadToTrain, _ => []));
-        RewardModelTraining? training = null;
-        try
-        {
-            PreferenceRun run = new(recipe, stage, observer);
-            training = new(run);
-            run.RequireMemoryForActivations(training.Judge);
-            return training;
-        }
-        catch
-        {
-            if (training is null) stage.Dispose();
-            else training.Dispose();
-            throw;
-        }
+        PreferenceRun run = PreferenceRun.Open(recipe, observer, resume, new StageModel(RewardModel.LoadToTrain, _ => []));
+        return StageRun.Checked(new RewardModelTraining(run), training => run.RequireMemoryForActivations(training.Judge));
     }
 
     /// <summary>Trains until the last step, or until it is cancelled, which saves the state first.</summary>
@@ -53,11 +40,7 @@ public sealed class RewardModelTraining : IDisposable
     public TrainingEnd Run(CancellationToken cancellation = default) => _run.Run(Judge, cancellation);
 
     /// <summary>Frees all memory and unlocks the folder.</summary>
-    public void Dispose()
-    {
-        _run.Dispose();
-        _run.Stage.Dispose();
-    }
+    public void Dispose() => _run.Dispose();
 
     private JudgedPairs Judge(Graph g, EncodedPair[] pairs)
     {

@@ -101,6 +101,22 @@ internal sealed class StageRun : IDisposable
         }
     }
 
+    /// <summary>What stands on a run, once a check of it has passed; if it fails, all is freed.</summary>
+    public static T Checked<T>(T training, Action<T> check)
+        where T : IDisposable
+    {
+        try
+        {
+            check(training);
+            return training;
+        }
+        catch
+        {
+            training.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Notes what the run reads; a run that is resumed must find the same.</summary>
     /// <param name="fingerprint">Tells the data from others.</param>
     /// <param name="path">Where they are.</param>

@@ -50,6 +50,29 @@ public sealed class TiledAttentionTests
     }
 
     [SkippableFact]
+    public void Weights_are_rounded_to_BF16_before_they_meet_the_values_and_their_sum_is_not()
+    {
+        RequireTiles();
+        using AttentionCase attention = new(new AttentionShape(1, 1, 32, 4, 1), [(2, 2, 1)]);
+        AttentionSequence sequence = attention.Sequences[0];
+        for (int row = 0; row < 2; row++)
+        {
+            attention.Q.Row(row).Clear();
+            sequence.Keys.Row(row).Clear();
+            sequence.Values.Row(row).Fill(row);
+        }
+
+        attention.Q.Row(1)[0] = 1;
+        sequence.Keys.Row(1)[0] = -1;
+        attention.Forward(KernelKind.Generated, precision: ProductPrecision.BF16);
+
+        // Scores 0 and -1; exp(-1) = 0.36787944 lies between 188 and 189 times 2^-9.
+        Assert.All(attention.Output.Row(1).ToArray(), x => Assert.Equal(188f / 512 / 1.36787944f, x, 1e-6f));
+        attention.Forward(KernelKind.Generated);
+        Assert.All(attention.Output.Row(1).ToArray(), x => Assert.Equal(0.36787944f / 1.36787944f, x, 1e-6f));
+    }
+
+    [SkippableFact]
     public void A_row_whose_scores_are_all_minus_infinity_gives_zeros()
     {
         RequireTiles();
