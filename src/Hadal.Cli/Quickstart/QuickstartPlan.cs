@@ -17,7 +17,7 @@ internal sealed record QuickstartPlan
     private const double BaseShare = 0.36, ZeroShare = 0.30, ScoreShare = 0.10, SampleShare = 0.03, TunedShare = 0.03, StudentShare = 0.05, DistilledShare = 0.03;
 
     // What a mean response is taken to have; the policy's grow during reinforcement, samples of the reinforced model are long.
-    private const int ResponseTokens = 60, PromptTokens = 10, TokensPerDocument = 55, ScoredModels = 8, KeptOfProblem = 2;
+    private const int ResponseTokens = 60, PromptTokens = 10, TokensPerDocument = 70, ScoredModels = 8, KeptOfProblem = 2;
 
     /// <summary>Tokens of a pack in pretraining and fine-tuning.</summary>
     public const int SequenceLength = 256;

@@ -150,7 +150,8 @@ internal static class QuickstartStages
         Steps = steps,
         Precision = ProductPrecision.BF16,
         Optimizer = new OptimizerOptions { WeightDecay = 0 },
-        LearningRate = new LearningRateOptions { Kind = LearningRateKind.Constant, Peak = 2e-4, WarmupSteps = Math.Min(2, steps) },
+        // At a constant rate it goes on to fit the problems it asks, and loses some of the others.
+        LearningRate = new LearningRateOptions { Kind = LearningRateKind.Cosine, Peak = 2e-4, WarmupSteps = Math.Min(2, steps), FinalRatio = 0.05 },
         Evaluation = new PolicyEvaluationOptions { Every = Math.Max(1, steps / 8), Problems = Math.Min(plan.Problems, 128) },
         Checkpoints = new CheckpointOptions { Every = CheckpointEvery(steps), Keep = 1 },
     };

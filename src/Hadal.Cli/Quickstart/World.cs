@@ -9,8 +9,9 @@ namespace Hadal.Cli.Quickstart;
 
 /// <summary>
 /// A world of numbers, small enough that its whole text is made in seconds: searches for a target, tables of what three numbers make of each
-/// other, comparisons, and sums. Its people are impatient: most give up a search after a line or two and answer anyway, wrongly. So a model that has read
-/// their text solves a part of the problems, knows how to go on, and mostly doesn't: what reinforcement can change.
+/// other, and blind searches, whose numbers nobody wrote down. Most of its people are impatient: they give up a search after its first line and answer
+/// anyway, wrongly; the others go on for long. So a model that has read their text solves a part of the problems, knows how to go on, and mostly doesn't:
+/// what reinforcement can change.
 /// </summary>
 internal static class World
 {
@@ -20,11 +21,11 @@ internal static class World
     // A bound that is never reached: the vocabulary ends where nothing is left to merge, with every number of the world as one token.
     private const int MostTokens = 2048;
 
-    // Of a hundred documents.
-    private const int Tables = 20, Sums = 5, Comparisons = 15;
+    // Of a hundred documents; the others are searches.
+    private const int Tables = 20, BlindSearches = 20;
 
-    // After each line of a search six of ten writers give up.
-    private const int GiveUpOfTen = 6, MostPatience = 30;
+    // Six of ten writers give up after the first line of a search, and of the others one of ten after each further line.
+    private const int ImpatientOfTen = 6, GiveUpOfTen = 1, MostPatience = 30;
 
     // A question is the user's turn, and the answer begins within its thoughts: what PromptStyle.Plain writes, so that one model takes both.
     private const string Template =
@@ -40,10 +41,9 @@ internal static class World
     // Targets of a wider range teach more about numbers; the fence between training and held-out targets is the same everywhere.
     private static readonly CountdownTask s_practice = new() { Terse = true, LargestNumber = LargestNumber, SmallestTarget = 5, LargestTarget = 150 };
 
-    private static readonly ArithmeticTask s_sums = new() { Operators = "+-" };
-
     /// <summary>
-    /// One document. Only sets of numbers, targets and operands of the training side stand in it; comparisons, which ask for nothing, have all numbers.
+    /// One document. Questions and tables have only sets of numbers and targets of the training side. Blind searches, which ask for nothing that could be
+    /// solved, have all targets: what a sign says of a result and a target that no question had is learnt there.
     /// </summary>
     /// <param name="seed">Another seed makes another world.</param>
     /// <param name="index">Which document.</param>
@@ -51,17 +51,15 @@ internal static class World
     {
         ProblemRandom random = new(unchecked((ulong)seed * 31 + 7), (ulong)index);
         int kind = random.Below(100);
-        if (kind < Sums)
+        if (kind < BlindSearches) return Blind(random);
+        CountdownProblem problem = (CountdownProblem)s_practice.Generate(ProblemSplit.Training, (ulong)seed, index);
+        if (kind < BlindSearches + Tables) return CountdownNotes.Table(problem.Numbers, random);
+        int patience = 1;
+        if (random.Below(10) >= ImpatientOfTen)
         {
-            Problem sum = s_sums.Generate(ProblemSplit.Training, (ulong)seed, index);
-            return Text(sum, s_sums.Work(sum, 0)!);
+            for (patience = 2; patience < MostPatience && random.Below(10) >= GiveUpOfTen; patience++) { }
         }
 
-        if (kind < Sums + Comparisons) return CountdownNotes.Comparisons(random, s_practice.LargestTarget);
-        CountdownProblem problem = (CountdownProblem)s_practice.Generate(ProblemSplit.Training, (ulong)seed, index);
-        if (kind < Sums + Comparisons + Tables) return CountdownNotes.Table(problem.Numbers, random);
-        int patience = 1;
-        while (patience < MostPatience && random.Below(10) >= GiveUpOfTen) patience++;
         return Text(problem, CountdownNotes.Search(problem, patience).Solution);
     }
 
@@ -97,6 +95,13 @@ internal static class World
 
     /// <summary>The chat template in the world's folder.</summary>
     public static string TemplateOf(string folder) => Path.Combine(folder, "template.jinja");
+
+    // A question without numbers, and no answer.
+    private static string Blind(ProblemRandom random)
+    {
+        int target = random.Between(1, s_practice.LargestTarget);
+        return $"a b c ={target}\n{ResponseFormat.ThinkOpening}\n{CountdownNotes.BlindSearch(target, random)}\n{ResponseFormat.ThinkClosing}";
+    }
 
     private static string Text(Problem problem, WorkedSolution solution) =>
         $"{problem.Prompt}\n{ResponseFormat.Compose(solution.Reasoning, solution.Answer)}";

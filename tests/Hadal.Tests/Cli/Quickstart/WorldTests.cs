@@ -16,25 +16,20 @@ public sealed partial class WorldTests
     [Fact]
     public void No_document_has_held_out_numbers_or_targets()
     {
-        int searches = 0, tables = 0, comparisons = 0, sums = 0;
+        int searches = 0, tables = 0, blind = 0;
         for (int i = 0; i < 3000; i++)
         {
             string document = World.Document(5, i), question = document.Split('\n')[0];
-            if (document.StartsWith('='))
+            if (document.StartsWith("a b c", StringComparison.Ordinal))
             {
-                Assert.Matches(@"^=\d+:( \d+[<=>]){12}$", document);
-                comparisons++;
+                // No numbers but results, and no answer.
+                Assert.Matches(@"^a b c =\d+\n<think>\n([abc][-+*/][abc]=\d+[<=>]( [abc]:( [-+*/]\d+[<=>])+)?\n)+</think>$", document);
+                blind++;
                 continue;
             }
 
             Match countdown = Question().Match(question);
-            if (!countdown.Success)
-            {
-                Assert.StartsWith("What is ", question, StringComparison.Ordinal);
-                sums++;
-                continue;
-            }
-
+            Assert.True(countdown.Success, question);
             Assert.Equal(ProblemSplit.Training, CountdownTask.SplitOfNumbers(countdown.Groups[1].Captures.Select(Whole)));
             if (countdown.Groups[2].Success)
             {
@@ -44,9 +39,8 @@ public sealed partial class WorldTests
             else tables++;
         }
 
-        Assert.InRange(sums, 90, 210);
         Assert.InRange(tables, 500, 700);
-        Assert.InRange(comparisons, 370, 530);
+        Assert.InRange(blind, 500, 700);
         Assert.True(searches > 1650);
     }
 
@@ -60,7 +54,7 @@ public sealed partial class WorldTests
     }
 
     [Fact]
-    public void Searches_have_R1_s_form_and_about_half_of_them_end_at_the_target()
+    public void Searches_have_R1_s_form_and_more_than_half_of_them_end_at_the_target()
     {
         int right = 0, all = 0;
         for (int i = 0; i < 2000; i++)
@@ -75,7 +69,7 @@ public sealed partial class WorldTests
             if (World.Task.Verify(problem, ResponseFormat.Answer(response)!)) right++;
         }
 
-        Assert.InRange((double)right / all, 0.4, 0.6);
+        Assert.InRange((double)right / all, 0.5, 0.65);
     }
 
     [Fact]

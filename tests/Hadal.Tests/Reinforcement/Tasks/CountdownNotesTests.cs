@@ -51,17 +51,24 @@ public sealed partial class CountdownNotesTests
     }
 
     [Fact]
-    public void Comparisons_are_right()
+    public void Blind_searches_have_right_signs_half_of_them_close_and_end_where_the_target_is_met()
     {
-        for (int i = 0; i < 200; i++)
+        int close = 0, all = 0, met = 0;
+        for (int i = 0; i < 300; i++)
         {
-            string[] text = CountdownNotes.Comparisons(new ProblemRandom(6, (ulong)i), 150).Split(": ");
-            int number = int.Parse(text[0][1..], CultureInfo.InvariantCulture);
-            Assert.InRange(number, 1, 150);
-            MatchCollection marks = Mark().Matches(text[1]);
-            Assert.Equal(12, marks.Count);
-            Assert.All(marks, mark => Assert.Equal(Math.Sign(Whole(mark.Groups[1]) - number), "<=>".IndexOf(mark.Groups[2].Value, StringComparison.Ordinal) - 1));
+            int target = 1 + i / 2;
+            string text = CountdownNotes.BlindSearch(target, new ProblemRandom(6, (ulong)i));
+            MatchCollection marks = Mark().Matches(text);
+            Assert.All(marks, mark => Assert.Equal(Math.Sign(Whole(mark.Groups[1]) - target), "<=>".IndexOf(mark.Groups[2].Value, StringComparison.Ordinal) - 1));
+            Assert.DoesNotContain(marks.SkipLast(1), mark => mark.Groups[2].Value == "=");
+            if (text.EndsWith('=')) met++;
+            else Assert.Equal(8, text.Split('\n').Length);
+            close += marks.Count(mark => Math.Abs(Whole(mark.Groups[1]) - target) <= 3);
+            all += marks.Count;
         }
+
+        Assert.InRange(close, all * 0.45, all * 0.6);
+        Assert.InRange(met, 200, 299);
     }
 
     [Fact]

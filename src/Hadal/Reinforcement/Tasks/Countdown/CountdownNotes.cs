@@ -63,28 +63,56 @@ internal static class CountdownNotes
     }
 
     /// <summary>
-    /// A number, and others with signs that say whether they are less or more: <c>=46: 21&lt; 54&gt; 46=</c>. Half of them lie near it, and some are
-    /// equal. What a search says of its results and its target, of any two numbers.
+    /// A search whose numbers nobody wrote down: lines of any results, with signs that say whether they are less or more than the target, until one
+    /// is equal. There is nothing to solve in it, only numbers to set beside each other, in the very places where a search does. Half of them are within three of
+    /// the target, where a wrong sign costs most.
+    /// <code>
+    /// a+b=45&lt; c: +110&gt; -49&gt;
+    /// a-b=12&lt; c: +46=
+    /// </code>
     /// </summary>
+    /// <param name="target">The target.</param>
     /// <param name="random">Draws the numbers.</param>
-    /// <param name="largest">The largest number that the others are set beside.</param>
-    public static string Comparisons(ProblemRandom random, int largest)
+    public static string BlindSearch(int target, ProblemRandom random)
     {
-        const int Count = 12, Near = 8;
-        int number = random.Between(1, largest);
-        StringBuilder text = new(string.Create(CultureInfo.InvariantCulture, $"={number}:"));
-        for (int i = 0; i < Count; i++)
+        const int MostLines = 8;
+        StringBuilder text = new();
+        for (int line = 0; line < MostLines; line++)
         {
-            int other = random.Below(6) switch
+            (char first, char second, char third) = random.Below(3) switch { 0 => ('a', 'b', 'c'), 1 => ('a', 'c', 'b'), _ => ('b', 'c', 'a') };
+            if (random.Below(2) == 0) (first, second) = (second, first);
+            if (line > 0) text.Append('\n');
+            text.Append(first).Append("+-*/"[random.Below(4)]).Append(second).Append('=');
+            if (IsHit()) return text.ToString();
+            text.Append(CultureInfo.InvariantCulture, $" {third}:");
+            foreach (char sign in "+-*/")
             {
-                0 => number,
-                1 or 2 or 3 => Math.Max(1, number + random.Between(-Near, Near)),
-                _ => random.Between(1, LargestResult),
-            };
-            text.Append(CultureInfo.InvariantCulture, $" {other}{Compared(other, number)}");
+                if (sign is '*' or '/' && random.Below(2) == 0) continue;
+                text.Append(' ').Append(sign);
+                if (IsHit()) return text.ToString();
+            }
         }
 
         return text.ToString();
+
+        bool IsHit()
+        {
+            int result = random.Below(10) switch
+            {
+                0 => target,
+                1 or 2 or 3 or 4 => Beside(1, 3),
+                5 or 6 => Beside(4, 16),
+                _ => random.Between(1, LargestResult),
+            };
+            text.Append(CultureInfo.InvariantCulture, $"{result}{Compared(result, target)}");
+            return result == target;
+        }
+
+        int Beside(int nearest, int farthest)
+        {
+            int distance = random.Between(nearest, farthest);
+            return Math.Clamp(random.Below(2) == 0 ? target - distance : target + distance, 1, LargestResult);
+        }
     }
 
     // A result is set beside the target each time, so that meeting it is something that every result of the text teaches, not only the last.
