@@ -14,7 +14,7 @@ namespace Hadal.Tests.Cli.Quickstart;
 public sealed partial class WorldTests
 {
     [Fact]
-    public void No_document_has_held_out_numbers_or_targets()
+    public void No_question_with_numbers_has_held_out_numbers_or_a_held_out_target()
     {
         int searches = 0, tables = 0, blind = 0;
         for (int i = 0; i < 3000; i++)
