@@ -37,7 +37,7 @@ internal enum BenchBound
 /// <summary>The ceilings of this machine, best of a run.</summary>
 /// <param name="FmaGigaflops">Multiply-adds in vector registers.</param>
 /// <param name="TileGigaflops">Products of tile registers; null where no kernels use them.</param>
-/// <param name="ByteGigaops">Dot products of bytes in vector registers.</param>
+/// <param name="ByteGigaops">Products of bytes in registers.</param>
 /// <param name="ReadGigabytes">Reading memory.</param>
 internal sealed record BenchCeilings(double FmaGigaflops, double? TileGigaflops, double ByteGigaops, double ReadGigabytes);
 

@@ -99,7 +99,7 @@ internal static class BenchCommand
         Print($"{workers.Count} threads, {KernelSelection.VectorBits}-bit vectors, best of {rounds} rounds");
         Print($"{"register FMAs",-58} {ceilings.FmaGigaflops,9:F1} GFLOP/s");
         if (ceilings.TileGigaflops is { } tiles) Print($"{"register tiles, BF16",-58} {tiles,9:F1} GFLOP/s");
-        Print($"{"register dot products of bytes",-58} {ceilings.ByteGigaops,9:F1} GOP/s");
+        Print($"{"register products of bytes",-58} {ceilings.ByteGigaops,9:F1} GOP/s");
         Print($"{"reading memory",-58} {ceilings.ReadGigabytes,9:F1} GB/s");
         foreach (BenchRow row in rows) Print($"{row.Kernel,-58} {row.Rate,9:F1} {row.Unit,-8} {row.Share,7:P1} of the ceiling (median {row.Median:F1})");
         return CommandLine.Ok;

@@ -16,14 +16,25 @@ public static class GeneratedKernels
     private static readonly Lazy<TileKernelSet?> s_tiles =
         new(() => KernelSelection.Current == KernelKind.Generated && s_tilesObstacle.Value == null ? new TileKernelSet() : null);
 
+    private static readonly Lazy<string?> s_byteTilesObstacle = new(() => Obstacle(ByteTileKernelSet.Needs) ?? TilePermission.Request());
+
+    private static readonly Lazy<ByteTileKernelSet?> s_byteTiles =
+        new(() => KernelSelection.Current == KernelKind.Generated && s_byteTilesObstacle.Value == null ? new ByteTileKernelSet() : null);
+
     /// <summary>All families, in the order in which users should read of them.</summary>
-    public static IReadOnlyList<GeneratedKernelFamily> Families { get; } = [new("BF16 products on AMX tiles", s_tilesObstacle.Value)];
+    public static IReadOnlyList<GeneratedKernelFamily> Families { get; } =
+    [
+        new("BF16 products on AMX tiles", s_tilesObstacle.Value), new("INT8 products on AMX tiles", s_byteTilesObstacle.Value),
+    ];
 
     /// <summary>The processor's instruction sets for which generated code exists or could, by name.</summary>
     public static IReadOnlyList<string> ProcessorFeatureNames { get; } = ProcessorFeature.Names(ProcessorFeature.Present);
 
     /// <summary>BF16 products on tiles; null where managed kernels compute them.</summary>
     internal static TileKernelSet? Tiles => s_tiles.Value;
+
+    /// <summary>Products of bytes on tiles; null where managed kernels compute them.</summary>
+    internal static ByteTileKernelSet? ByteTiles => s_byteTiles.Value;
 
     // A page of no use, sealed and given back, shows whether the system allows generated code.
     private static string? Obstacle(ProcessorFeatures needs)

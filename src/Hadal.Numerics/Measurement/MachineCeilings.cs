@@ -43,8 +43,8 @@ public static class MachineCeilings
     }
 
     /// <summary>
-    /// Billions of operations a second (a product and an addition are two) of dot products of bytes that touch registers only, with the
-    /// instructions that managed kernels use for weights in blocks, on all workers.
+    /// Billions of operations a second (a product and an addition are two) of products of bytes that touch registers only, with the
+    /// fastest instructions that kernels use for weights in blocks, on all workers.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The duration is not positive.</exception>
     public static double ByteGigaops(WorkerPool pool, TimeSpan duration)

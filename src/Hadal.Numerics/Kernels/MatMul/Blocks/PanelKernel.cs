@@ -59,11 +59,12 @@ internal static unsafe class PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>
     /// <param name="aStride">Bytes from row to row.</param>
     /// <param name="scales">The first row's scales there.</param>
     /// <param name="scaleStride">Scales from row to row.</param>
-    /// <param name="sums">16 for each row, one after the other.</param>
+    /// <param name="sums">16 for each row.</param>
+    /// <param name="sumStride">Floats from the sums of a row to those of the next.</param>
     /// <param name="prefetches">Whether the weights come from memory.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Run<TRows>(
-        PanelStretch panel, sbyte* a, long aStride, ActivationScale* scales, long scaleStride, float* sums, bool prefetches)
+        PanelStretch panel, sbyte* a, long aStride, ActivationScale* scales, long scaleStride, float* sums, long sumStride, bool prefetches)
         where TRows : ICount
     {
         TInt nibble = TLanes.Create(0x0f0f0f0f), upper = TLanes.Create(0x30303030);
@@ -73,9 +74,9 @@ internal static unsafe class PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>
             TVector f0 = TSimd.Zero, g0 = TSimd.Zero, f1 = TSimd.Zero, g1 = TSimd.Zero;
             TVector f2 = TSimd.Zero, g2 = TSimd.Zero, f3 = TSimd.Zero, g3 = TSimd.Zero;
             LoadSums(sum, ref f0, ref g0);
-            if (TRows.Count > 1) LoadSums(sum + 16, ref f1, ref g1);
-            if (TRows.Count > 2) LoadSums(sum + 32, ref f2, ref g2);
-            if (TRows.Count > 3) LoadSums(sum + 48, ref f3, ref g3);
+            if (TRows.Count > 1) LoadSums(sum + sumStride, ref f1, ref g1);
+            if (TRows.Count > 2) LoadSums(sum + 2 * sumStride, ref f2, ref g2);
+            if (TRows.Count > 3) LoadSums(sum + 3 * sumStride, ref f3, ref g3);
 
             byte* at = panel.Elements + 4 * lane;
             byte* head = panel.Heads;
@@ -234,9 +235,9 @@ internal static unsafe class PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>
             }
 
             StoreSums(f0, g0, sum);
-            if (TRows.Count > 1) StoreSums(f1, g1, sum + 16);
-            if (TRows.Count > 2) StoreSums(f2, g2, sum + 32);
-            if (TRows.Count > 3) StoreSums(f3, g3, sum + 48);
+            if (TRows.Count > 1) StoreSums(f1, g1, sum + sumStride);
+            if (TRows.Count > 2) StoreSums(f2, g2, sum + 2 * sumStride);
+            if (TRows.Count > 3) StoreSums(f3, g3, sum + 3 * sumStride);
         }
     }
 

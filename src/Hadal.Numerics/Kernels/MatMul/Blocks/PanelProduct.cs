@@ -18,6 +18,9 @@ internal enum PanelInstructions
 
     /// <summary>The same, and 512-bit registers for what is F32.</summary>
     AvxVnni512,
+
+    /// <summary>The same, and generated code for more than a few rows of whole numbers.</summary>
+    ByteTiles,
 }
 
 /// <summary>
@@ -30,11 +33,11 @@ internal static unsafe class PanelProduct
     // Rows that pass over a panel within one part.
     private const int RowBlock = PanelCut.RowBlock;
 
-    // Rows that a kernel takes at a time.
-    private const int KernelRows = 4;
+    /// <summary>Rows that a managed kernel takes at a time.</summary>
+    public const int KernelRows = 4;
 
-    // Columns that stay in L1, at one byte in 16 rows 8 KB, while several sets of rows pass.
-    private const int StretchColumns = 512;
+    /// <summary>Columns that stay in L1, at one byte in 16 rows 8 KB, while several sets of rows pass.</summary>
+    public const int StretchColumns = 512;
 
     // A region has about so many parts; each reads so many bytes, or computes as long as that takes.
     private const int WantedParts = 32;
@@ -49,7 +52,8 @@ internal static unsafe class PanelProduct
     /// <summary>The instructions of this process.</summary>
     public static PanelInstructions Best { get; } = !Avx2.IsSupported ? PanelInstructions.Vector128
         : !AvxVnni.IsSupported ? PanelInstructions.Avx2
-        : Vector512.IsHardwareAccelerated ? PanelInstructions.AvxVnni512 : PanelInstructions.AvxVnni;
+        : !Vector512.IsHardwareAccelerated ? PanelInstructions.AvxVnni
+        : GeneratedKernels.ByteTiles is null ? PanelInstructions.AvxVnni512 : PanelInstructions.ByteTiles;
 
     /// <summary>
     /// c [rows of g] = a [rows of g] · b_gᵀ for each group g; <paramref name="offsets"/> are empty for a single product.
@@ -67,7 +71,8 @@ internal static unsafe class PanelProduct
 
     /// <summary>Floats of memory for activations that are made ready, and for a product with them.</summary>
     public static long Length(Matrix a, ReadOnlySpan<int> offsets, Matrix b) =>
-        JobLength + PanelCut.Length(offsets) + (Rounds(b.ElementType) ? QuantisedRows.Length(a.Rows, a.Columns) + LineFloats : (long)a.Rows * a.Columns + LineFloats);
+        JobLength + PanelCut.Length(offsets) + LineFloats
+        + (Rounds(b.ElementType) ? QuantisedRows.Length(a.Rows, a.Columns) + QuantisedRows.TilePadding(a.Rows, a.Columns) : (long)a.Rows * a.Columns);
 
     /// <summary>What a product costs, in bytes read, or computed with for as long as that takes.</summary>
     public static long Cost(ReadOnlySpan<int> offsets, Matrix b, Matrix c)
@@ -139,7 +144,7 @@ internal static unsafe class PanelProduct
             PanelLayout layout = PanelLayout.Of<TFormat>();
             if (typeof(TFormat) == typeof(F8Format))
             {
-                if (instructions == PanelInstructions.AvxVnni512) Run<F8Runner<E4M3Lanes512, Simd512, Vector512<float>>>(layout);
+                if (instructions >= PanelInstructions.AvxVnni512) Run<F8Runner<E4M3Lanes512, Simd512, Vector512<float>>>(layout);
                 else if (instructions == PanelInstructions.Vector128) Run<F8Runner<E4M3Lanes128, Simd128, Vector128<float>>>(layout);
                 else Run<F8Runner<E4M3Lanes256, Simd256, Vector256<float>>>(layout);
             }
@@ -151,9 +156,13 @@ internal static unsafe class PanelProduct
             {
                 Run<IntegerRunner<TFormat, ByteLanes256<Avx2Dot>, Vector256<int>, Simd256, Vector256<float>>>(layout);
             }
-            else
+            else if (instructions != PanelInstructions.ByteTiles)
             {
                 Run<IntegerRunner<TFormat, ByteLanes256<VnniDot>, Vector256<int>, Simd256, Vector256<float>>>(layout);
+            }
+            else
+            {
+                Run<ByteTileRunner<TFormat>>(layout);
             }
         }
 
@@ -179,31 +188,32 @@ internal static unsafe class PanelProduct
         public void Execute(int part)
         {
             cut.Find(part, out int group, out int firstRow, out int rows, out int firstPanel, out int panels);
-            float* sums = PackingScratch.Local(RowBlock * PanelLayout.Rows);
+            float* scratch = PackingScratch.Local(RowBlock * PanelLayout.Rows + TRunner.ScratchBytes / sizeof(float));
+            float* edge = (float*)((byte*)scratch + TRunner.ScratchBytes);
             for (int panel = firstPanel; panel < firstPanel + panels; panel++)
             {
                 int column = panel * PanelLayout.Rows, columns = Math.Min(PanelLayout.Rows, _columns - column);
                 float* results = _results + firstRow * _resultStride + column;
-                Begin(sums, results, rows, columns);
                 byte* weights = _weights + (long)group * cut.Panels * cut.PanelBytes;
-                Multiply(weights + panel * cut.PanelBytes, weights + cut.Panels * cut.PanelBytes, firstRow, rows, sums);
-                for (int row = 0; row < rows; row++)
+                byte* at = weights + panel * cut.PanelBytes, end = weights + cut.Panels * cut.PanelBytes;
+                if (columns == PanelLayout.Rows)
                 {
-                    new ReadOnlySpan<float>(sums + row * PanelLayout.Rows, columns).CopyTo(new Span<float>(results + row * _resultStride, columns));
+                    for (int row = 0; row < rows && !accumulate; row++) new Span<float>(results + row * _resultStride, columns).Clear();
+                    Multiply(at, end, firstRow, rows, results, _resultStride, (byte*)scratch);
+                    continue;
                 }
+
+                // The last panel has rows that the weight hasn't.
+                new Span<float>(edge, rows * PanelLayout.Rows).Clear();
+                for (int row = 0; row < rows && accumulate; row++) Copy(results + row * _resultStride, edge + row * PanelLayout.Rows, columns);
+                Multiply(at, end, firstRow, rows, edge, PanelLayout.Rows, (byte*)scratch);
+                for (int row = 0; row < rows; row++) Copy(edge + row * PanelLayout.Rows, results + row * _resultStride, columns);
             }
         }
 
-        private void Begin(float* sums, float* results, int rows, int columns)
-        {
-            new Span<float>(sums, rows * PanelLayout.Rows).Clear();
-            for (int row = 0; row < rows && accumulate; row++)
-            {
-                new ReadOnlySpan<float>(results + row * _resultStride, columns).CopyTo(new Span<float>(sums + row * PanelLayout.Rows, columns));
-            }
-        }
+        private static void Copy(float* from, float* to, int count) => new ReadOnlySpan<float>(from, count).CopyTo(new Span<float>(to, count));
 
-        private void Multiply(byte* panel, byte* end, int firstRow, int rows, float* sums)
+        private void Multiply(byte* panel, byte* end, int firstRow, int rows, float* sums, long sumStride, byte* scratch)
         {
             byte* elements = panel + _headsBytes;
             int stretch = rows <= KernelRows ? _inner : StretchColumns;
@@ -213,11 +223,7 @@ internal static unsafe class PanelProduct
                 PanelStretch weights = new(
                     panel + (long)block * layout.HeadBytes * PanelLayout.Rows, elements + column / PanelLayout.PartColumns * (long)layout.PartBytes,
                     columns / layout.BlockElements, end);
-                for (int row = 0; row < rows; row += KernelRows)
-                {
-                    TRunner.Run(
-                        Math.Min(KernelRows, rows - row), weights, input, firstRow + row, column, sums + row * PanelLayout.Rows, prefetches: row == 0);
-                }
+                TRunner.Run(rows, weights, input, firstRow, column, sums, sumStride, scratch);
             }
         }
     }

@@ -11,8 +11,11 @@ internal readonly unsafe struct PanelInput(QuantisedRows rounded, float* values,
 /// <summary>A kernel of blocks behind the one face that the cutting of products knows.</summary>
 internal unsafe interface IPanelRunner
 {
-    /// <summary>Continues the sums of one to four rows over a stretch of a panel.</summary>
-    static abstract void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, bool prefetches);
+    /// <summary>Bytes of memory of its thread that it takes.</summary>
+    static abstract int ScratchBytes { get; }
+
+    /// <summary>Continues the sums of rows over a stretch of a panel.</summary>
+    static abstract void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, long sumStride, byte* scratch);
 }
 
 /// <summary>ggml's blocks times activations that are rounded to bytes.</summary>
@@ -23,7 +26,18 @@ internal readonly unsafe struct IntegerRunner<TFormat, TLanes, TInt, TSimd, TVec
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
-    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, bool prefetches)
+    public static int ScratchBytes => 0;
+
+    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, long sumStride, byte* scratch)
+    {
+        for (int first = 0; first < rows; first += PanelProduct.KernelRows)
+        {
+            int some = Math.Min(PanelProduct.KernelRows, rows - first);
+            RunSome(some, panel, input, row + first, column, sums + first * sumStride, sumStride, prefetches: first == 0);
+        }
+    }
+
+    private static void RunSome(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, long sumStride, bool prefetches)
     {
         QuantisedRows a = input.Rounded;
         sbyte* bytes = a.Bytes(row, column);
@@ -31,16 +45,16 @@ internal readonly unsafe struct IntegerRunner<TFormat, TLanes, TInt, TSimd, TVec
         switch (rows)
         {
             case 1:
-                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count1>(panel, bytes, a.Stride, scales, a.ScaleStride, sums, prefetches);
+                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count1>(panel, bytes, a.Stride, scales, a.ScaleStride, sums, sumStride, prefetches);
                 break;
             case 2:
-                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count2>(panel, bytes, a.Stride, scales, a.ScaleStride, sums, prefetches);
+                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count2>(panel, bytes, a.Stride, scales, a.ScaleStride, sums, sumStride, prefetches);
                 break;
             case 3:
-                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count3>(panel, bytes, a.Stride, scales, a.ScaleStride, sums, prefetches);
+                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count3>(panel, bytes, a.Stride, scales, a.ScaleStride, sums, sumStride, prefetches);
                 break;
             default:
-                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count4>(panel, bytes, a.Stride, scales, a.ScaleStride, sums, prefetches);
+                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count4>(panel, bytes, a.Stride, scales, a.ScaleStride, sums, sumStride, prefetches);
                 break;
         }
     }
@@ -52,22 +66,33 @@ internal readonly unsafe struct F8Runner<TLanes, TSimd, TVector> : IPanelRunner
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
-    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, bool prefetches)
+    public static int ScratchBytes => 0;
+
+    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, long sumStride, byte* scratch)
+    {
+        for (int first = 0; first < rows; first += PanelProduct.KernelRows)
+        {
+            int some = Math.Min(PanelProduct.KernelRows, rows - first);
+            RunSome(some, panel, input, row + first, column, sums + first * sumStride, sumStride, prefetches: first == 0);
+        }
+    }
+
+    private static void RunSome(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, long sumStride, bool prefetches)
     {
         float* a = input.Values + row * input.Stride + column;
         switch (rows)
         {
             case 1:
-                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count1>(panel, a, input.Stride, sums, prefetches);
+                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count1>(panel, a, input.Stride, sums, sumStride, prefetches);
                 break;
             case 2:
-                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count2>(panel, a, input.Stride, sums, prefetches);
+                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count2>(panel, a, input.Stride, sums, sumStride, prefetches);
                 break;
             case 3:
-                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count3>(panel, a, input.Stride, sums, prefetches);
+                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count3>(panel, a, input.Stride, sums, sumStride, prefetches);
                 break;
             default:
-                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count4>(panel, a, input.Stride, sums, prefetches);
+                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count4>(panel, a, input.Stride, sums, sumStride, prefetches);
                 break;
         }
     }

@@ -30,6 +30,9 @@ internal readonly unsafe struct QuantisedRows(sbyte* bytes, ActivationScale* sca
     /// <summary>Floats of memory that rows take.</summary>
     public static long Length(long rows, long columns) => rows * columns / sizeof(float) + rows * (columns / Block) * sizeof(ActivationScale) / sizeof(float);
 
+    /// <summary>Floats behind the last row that tiles, always of 16 rows, read too; what is there doesn't matter.</summary>
+    public static long TilePadding(long rows, long columns) => rows <= PanelProduct.KernelRows ? 0 : (PanelLayout.Rows - 1) * columns / sizeof(float);
+
     /// <summary>Bytes, and scales, of rows in memory of <see cref="Length"/> floats, whose start is aligned.</summary>
     public static QuantisedRows In(float* memory, int rows, int columns) =>
         new((sbyte*)(memory + (long)rows * (columns / Block) * sizeof(ActivationScale) / sizeof(float)), (ActivationScale*)memory, columns);

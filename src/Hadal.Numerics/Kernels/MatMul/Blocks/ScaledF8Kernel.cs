@@ -30,10 +30,11 @@ internal static unsafe class ScaledF8Kernel<TLanes, TSimd, TVector>
     /// <param name="panel">The weights.</param>
     /// <param name="a">The first row's activations at the stretch.</param>
     /// <param name="aStride">Floats from row to row.</param>
-    /// <param name="sums">16 for each row, one after the other.</param>
+    /// <param name="sums">16 for each row.</param>
+    /// <param name="sumStride">Floats from the sums of a row to those of the next.</param>
     /// <param name="prefetches">Whether the weights come from memory.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Run<TRows>(PanelStretch panel, float* a, long aStride, float* sums, bool prefetches) where TRows : ICount
+    public static void Run<TRows>(PanelStretch panel, float* a, long aStride, float* sums, long sumStride, bool prefetches) where TRows : ICount
     {
         TLanes lanes = TLanes.Create();
         for (int lane = 0; lane < PanelLayout.Rows; lane += TSimd.Lanes)
@@ -59,9 +60,9 @@ internal static unsafe class ScaledF8Kernel<TLanes, TSimd, TVector>
                 TVector scale = TSimd.Load((float*)panel.Heads + block * PanelLayout.Rows + lane);
                 float* sum = sums + lane;
                 Scale(scale, p0, q0, r0, s0, sum);
-                if (TRows.Count > 1) Scale(scale, p1, q1, r1, s1, sum + 16);
-                if (TRows.Count > 2) Scale(scale, p2, q2, r2, s2, sum + 32);
-                if (TRows.Count > 3) Scale(scale, p3, q3, r3, s3, sum + 48);
+                if (TRows.Count > 1) Scale(scale, p1, q1, r1, s1, sum + sumStride);
+                if (TRows.Count > 2) Scale(scale, p2, q2, r2, s2, sum + 2 * sumStride);
+                if (TRows.Count > 3) Scale(scale, p3, q3, r3, s3, sum + 3 * sumStride);
             }
         }
     }
