@@ -44,6 +44,12 @@ internal unsafe struct ByteTileArguments
     /// <summary>Bytes from row to row.</summary>
     public long SumStride;
 
+    /// <summary>Not zero if the sums begin at zero, whatever the memory holds.</summary>
+    public long Begin;
+
+    /// <summary>What follows begins a cache line.</summary>
+    private fixed long _padding[7];
+
     /// <summary>Takes a tile of sums, or of halves two.</summary>
     public fixed int Tiles[2 * 16 * 16];
 }
@@ -75,7 +81,7 @@ internal unsafe struct ByteTilePart
 internal static class ByteTileCode
 {
     // Offsets in ByteTileArguments and in ByteTilePart.
-    private const int Activations = 0, Stride = 8, Scales = 16, ScaleStride = 24, Weights = 32, Parts = 40, Sums = 48, SumStride = 56, Tile = 64, OtherTile = Tile + Rows * RowBytes;
+    private const int Activations = 0, Stride = 8, Scales = 16, ScaleStride = 24, Weights = 32, Parts = 40, Sums = 48, SumStride = 56, Begin = 64, Tile = 128, OtherTile = Tile + Rows * RowBytes;
     private const int Scale = 512, Second = 576, Third = 640;
     private const int Rows = 16, RowBytes = 64, HalfBytes = 256, PartColumns = 32;
 
@@ -84,7 +90,7 @@ internal static class ByteTileCode
     /// <summary>
     /// 16 rows of activations times 16 rows of weights. In plain words:
     /// <code>
-    /// load the sums, a register for each row of activations
+    /// load (or zero) the sums, a register for each row of activations
     /// for each 32 columns:
     ///     multiply the tiles of bytes, store the tile of 32-bit sums
     ///     for each row: convert its 32-bit sums to F32; sums += (scale of the weights * scale of the row) * converted
@@ -96,7 +102,7 @@ internal static class ByteTileCode
     public static void EmitProduct(KernelAssembler kernel, ByteScales scales)
     {
         Assembler c = kernel.Code;
-        Label loop = c.CreateLabel();
+        Label zero = c.CreateLabel(), start = c.CreateLabel(), loop = c.CreateLabel();
         AssemblerRegisterZMM scale = zmm16, second = zmm17, third = zmm18;
         c.push(rbx);
         c.push(r12);
@@ -104,7 +110,13 @@ internal static class ByteTileCode
         c.mov(rdx, __qword_ptr[rcx + Stride]);
         c.mov(r8, __qword_ptr[rcx + Weights]);
         c.mov(r9, __qword_ptr[rcx + Scales]);
+        c.cmp(__qword_ptr[rcx + Begin], 0);
+        c.jne(zero);
         EmitSums((row, address) => c.vmovups(row, address));
+        c.jmp(start);
+        c.Label(ref zero);
+        for (int row = 0; row < Rows; row++) c.vpxord(TilePackingCode.Zmm(row), TilePackingCode.Zmm(row), TilePackingCode.Zmm(row));
+        c.Label(ref start);
         c.mov(r10, __qword_ptr[rcx + ScaleStride]);
         c.lea(r12, __[r10 + r10 * 2]);
         c.mov(r11d, RowBytes);

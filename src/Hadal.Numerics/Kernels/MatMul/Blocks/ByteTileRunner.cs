@@ -13,7 +13,7 @@ internal readonly unsafe struct ByteTileRunner<TFormat> : IPanelRunner where TFo
 
     public static int ScratchBytes => sizeof(Scratch);
 
-    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, long sumStride, byte* scratch)
+    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, byte* scratch)
     {
         int done = 0;
         if (rows > PanelProduct.KernelRows)
@@ -22,14 +22,14 @@ internal readonly unsafe struct ByteTileRunner<TFormat> : IPanelRunner where TFo
             Unpack(panel, memory);
             ByteTileKernelSet kernels = GeneratedKernels.ByteTiles!;
             kernels.Configure();
-            for (; rows - done >= PanelLayout.Rows; done += PanelLayout.Rows) Multiply(kernels, panel, input, row + done, column, sums + done * sumStride, sumStride, memory);
+            for (; rows - done >= PanelLayout.Rows; done += PanelLayout.Rows) Multiply(kernels, panel, input, row + done, column, sums.From(done), memory);
             if (rows - done > PanelProduct.KernelRows)
             {
                 // A tile has 16 rows, the result may have no more.
-                float* from = sums + done * sumStride, edge = memory->Edge;
-                for (int i = 0; i < rows - done; i++) Vector512.Load(from + i * sumStride).Store(edge + i * PanelLayout.Rows);
-                Multiply(kernels, panel, input, row + done, column, edge, PanelLayout.Rows, memory);
-                for (int i = 0; i < rows - done; i++) Vector512.Load(edge + i * PanelLayout.Rows).Store(from + i * sumStride);
+                PanelSums rest = sums.From(done), edge = new(memory->Edge, PanelLayout.Rows, sums.Begin);
+                if (!sums.Begin) Copy(rows - done, rest, edge);
+                Multiply(kernels, panel, input, row + done, column, edge, memory);
+                Copy(rows - done, edge, rest);
                 done = rows;
             }
 
@@ -38,11 +38,16 @@ internal readonly unsafe struct ByteTileRunner<TFormat> : IPanelRunner where TFo
 
         if (done == rows) return;
         IntegerRunner<TFormat, ByteLanes256<VnniDot>, Vector256<int>, Simd256, Vector256<float>>.Run(
-            rows - done, panel, input, row + done, column, sums + done * sumStride, sumStride, scratch);
+            rows - done, panel, input, row + done, column, sums.From(done), scratch);
+    }
+
+    private static void Copy(int rows, PanelSums from, PanelSums to)
+    {
+        for (int row = 0; row < rows; row++) Vector512.Load(from.Values + row * from.Stride).Store(to.Values + row * to.Stride);
     }
 
     private static void Multiply(
-        ByteTileKernelSet kernels, PanelStretch panel, in PanelInput input, long row, int column, float* sums, long sumStride, Scratch* memory)
+        ByteTileKernelSet kernels, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, Scratch* memory)
     {
         QuantisedRows a = input.Rounded;
         ByteTileArguments* arguments = &memory->Arguments;
@@ -52,8 +57,9 @@ internal readonly unsafe struct ByteTileRunner<TFormat> : IPanelRunner where TFo
         arguments->ScaleStride = a.ScaleStride * sizeof(ActivationScale);
         arguments->Weights = Scratch.Parts(memory);
         arguments->Parts = panel.Blocks * (TFormat.Elements / PanelLayout.PartColumns);
-        arguments->Sums = sums;
-        arguments->SumStride = sumStride * sizeof(float);
+        arguments->Sums = sums.Values;
+        arguments->SumStride = sums.Stride * sizeof(float);
+        arguments->Begin = sums.Begin ? 1 : 0;
         kernels.Multiply(Scales, arguments);
     }
 

@@ -198,23 +198,23 @@ internal static unsafe class PanelProduct
                 byte* at = weights + panel * cut.PanelBytes, end = weights + cut.Panels * cut.PanelBytes;
                 if (columns == PanelLayout.Rows)
                 {
-                    for (int row = 0; row < rows && !accumulate; row++) new Span<float>(results + row * _resultStride, columns).Clear();
-                    Multiply(at, end, firstRow, rows, results, _resultStride, (byte*)scratch);
+                    Multiply(at, end, firstRow, rows, new PanelSums(results, _resultStride, !accumulate), (byte*)scratch);
                     continue;
                 }
 
                 // The last panel has rows that the weight hasn't.
-                new Span<float>(edge, rows * PanelLayout.Rows).Clear();
+                if (accumulate) new Span<float>(edge, rows * PanelLayout.Rows).Clear();
                 for (int row = 0; row < rows && accumulate; row++) Copy(results + row * _resultStride, edge + row * PanelLayout.Rows, columns);
-                Multiply(at, end, firstRow, rows, edge, PanelLayout.Rows, (byte*)scratch);
+                Multiply(at, end, firstRow, rows, new PanelSums(edge, PanelLayout.Rows, !accumulate), (byte*)scratch);
                 for (int row = 0; row < rows; row++) Copy(edge + row * PanelLayout.Rows, results + row * _resultStride, columns);
             }
         }
 
         private static void Copy(float* from, float* to, int count) => new ReadOnlySpan<float>(from, count).CopyTo(new Span<float>(to, count));
 
-        private void Multiply(byte* panel, byte* end, int firstRow, int rows, float* sums, long sumStride, byte* scratch)
+        private void Multiply(byte* panel, byte* end, int firstRow, int rows, PanelSums sums, byte* scratch)
         {
+            if (_inner == 0) sums.Clear(rows);
             byte* elements = panel + _headsBytes;
             int stretch = rows <= KernelRows ? _inner : StretchColumns;
             for (int column = 0; column < _inner; column += stretch)
@@ -223,7 +223,7 @@ internal static unsafe class PanelProduct
                 PanelStretch weights = new(
                     panel + (long)block * layout.HeadBytes * PanelLayout.Rows, elements + column / PanelLayout.PartColumns * (long)layout.PartBytes,
                     columns / layout.BlockElements, end);
-                TRunner.Run(rows, weights, input, firstRow, column, sums, sumStride, scratch);
+                TRunner.Run(rows, weights, input, firstRow, column, new PanelSums(sums.Values, sums.Stride, sums.Begin && column == 0), scratch);
             }
         }
     }

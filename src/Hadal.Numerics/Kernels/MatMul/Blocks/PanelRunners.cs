@@ -8,6 +8,26 @@ internal readonly unsafe struct PanelInput(QuantisedRows rounded, float* values,
     public readonly long Stride = stride;
 }
 
+/// <summary>Sums of rows times a panel.</summary>
+/// <param name="values">16 for each row.</param>
+/// <param name="stride">Floats from a row's to those of the next.</param>
+/// <param name="begin">Whether they begin at zero, whatever the memory holds.</param>
+internal readonly unsafe struct PanelSums(float* values, long stride, bool begin)
+{
+    public readonly float* Values = values;
+    public readonly long Stride = stride;
+    public readonly bool Begin = begin;
+
+    /// <summary>Those of a row and the following ones.</summary>
+    public PanelSums From(int row) => new(Values + row * Stride, Stride, Begin);
+
+    /// <summary>Begins those of the first rows, if they are to begin at zero.</summary>
+    public void Clear(int rows)
+    {
+        for (int row = 0; row < rows && Begin; row++) new Span<float>(Values + row * Stride, PanelLayout.Rows).Clear();
+    }
+}
+
 /// <summary>A kernel of blocks behind the one face that the cutting of products knows.</summary>
 internal unsafe interface IPanelRunner
 {
@@ -15,7 +35,7 @@ internal unsafe interface IPanelRunner
     static abstract int ScratchBytes { get; }
 
     /// <summary>Continues the sums of rows over a stretch of a panel.</summary>
-    static abstract void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, long sumStride, byte* scratch);
+    static abstract void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, byte* scratch);
 }
 
 /// <summary>ggml's blocks times activations that are rounded to bytes.</summary>
@@ -28,33 +48,34 @@ internal readonly unsafe struct IntegerRunner<TFormat, TLanes, TInt, TSimd, TVec
 {
     public static int ScratchBytes => 0;
 
-    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, long sumStride, byte* scratch)
+    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, byte* scratch)
     {
         for (int first = 0; first < rows; first += PanelProduct.KernelRows)
         {
             int some = Math.Min(PanelProduct.KernelRows, rows - first);
-            RunSome(some, panel, input, row + first, column, sums + first * sumStride, sumStride, prefetches: first == 0);
+            RunSome(some, panel, input, row + first, column, sums.From(first), prefetches: first == 0);
         }
     }
 
-    private static void RunSome(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, long sumStride, bool prefetches)
+    private static void RunSome(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, bool prefetches)
     {
+        sums.Clear(rows);
         QuantisedRows a = input.Rounded;
         sbyte* bytes = a.Bytes(row, column);
         ActivationScale* scales = a.Scales(row, column);
         switch (rows)
         {
             case 1:
-                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count1>(panel, bytes, a.Stride, scales, a.ScaleStride, sums, sumStride, prefetches);
+                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count1>(panel, bytes, a.Stride, scales, a.ScaleStride, sums.Values, sums.Stride, prefetches);
                 break;
             case 2:
-                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count2>(panel, bytes, a.Stride, scales, a.ScaleStride, sums, sumStride, prefetches);
+                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count2>(panel, bytes, a.Stride, scales, a.ScaleStride, sums.Values, sums.Stride, prefetches);
                 break;
             case 3:
-                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count3>(panel, bytes, a.Stride, scales, a.ScaleStride, sums, sumStride, prefetches);
+                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count3>(panel, bytes, a.Stride, scales, a.ScaleStride, sums.Values, sums.Stride, prefetches);
                 break;
             default:
-                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count4>(panel, bytes, a.Stride, scales, a.ScaleStride, sums, sumStride, prefetches);
+                PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>.Run<Count4>(panel, bytes, a.Stride, scales, a.ScaleStride, sums.Values, sums.Stride, prefetches);
                 break;
         }
     }
@@ -68,31 +89,32 @@ internal readonly unsafe struct F8Runner<TLanes, TSimd, TVector> : IPanelRunner
 {
     public static int ScratchBytes => 0;
 
-    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, long sumStride, byte* scratch)
+    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, byte* scratch)
     {
         for (int first = 0; first < rows; first += PanelProduct.KernelRows)
         {
             int some = Math.Min(PanelProduct.KernelRows, rows - first);
-            RunSome(some, panel, input, row + first, column, sums + first * sumStride, sumStride, prefetches: first == 0);
+            RunSome(some, panel, input, row + first, column, sums.From(first), prefetches: first == 0);
         }
     }
 
-    private static void RunSome(int rows, PanelStretch panel, in PanelInput input, long row, int column, float* sums, long sumStride, bool prefetches)
+    private static void RunSome(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, bool prefetches)
     {
+        sums.Clear(rows);
         float* a = input.Values + row * input.Stride + column;
         switch (rows)
         {
             case 1:
-                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count1>(panel, a, input.Stride, sums, sumStride, prefetches);
+                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count1>(panel, a, input.Stride, sums.Values, sums.Stride, prefetches);
                 break;
             case 2:
-                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count2>(panel, a, input.Stride, sums, sumStride, prefetches);
+                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count2>(panel, a, input.Stride, sums.Values, sums.Stride, prefetches);
                 break;
             case 3:
-                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count3>(panel, a, input.Stride, sums, sumStride, prefetches);
+                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count3>(panel, a, input.Stride, sums.Values, sums.Stride, prefetches);
                 break;
             default:
-                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count4>(panel, a, input.Stride, sums, sumStride, prefetches);
+                ScaledF8Kernel<TLanes, TSimd, TVector>.Run<Count4>(panel, a, input.Stride, sums.Values, sums.Stride, prefetches);
                 break;
         }
     }
