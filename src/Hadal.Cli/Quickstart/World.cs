@@ -42,8 +42,7 @@ internal static class World
     private static readonly CountdownTask s_practice = new() { Terse = true, LargestNumber = LargestNumber, SmallestTarget = 5, LargestTarget = 150 };
 
     /// <summary>
-    /// One document. Questions and tables have only sets of numbers and targets of the training side. Blind searches, which ask for nothing that could be
-    /// solved, have all targets: what a sign says of a result and a target that no question had is learnt there.
+    /// One document. Only sets of numbers and targets of the training side stand in it; what a sign says of a result and a target carries over to others.
     /// </summary>
     /// <param name="seed">Another seed makes another world.</param>
     /// <param name="index">Which document.</param>
@@ -100,6 +99,7 @@ internal static class World
     private static string Blind(ProblemRandom random)
     {
         int target = random.Between(1, s_practice.LargestTarget);
+        while (CountdownTask.SplitOfTarget(target) != ProblemSplit.Training) target = random.Between(1, s_practice.LargestTarget);
         return $"a b c ={target}\n{ResponseFormat.ThinkOpening}\n{CountdownNotes.BlindSearch(target, random)}\n{ResponseFormat.ThinkClosing}";
     }
 

@@ -87,8 +87,8 @@ check(problems.length === summary.plan.problems, 'as many problems as planned');
 check(new Set(problems.map(p => JSON.stringify([[...p.numbers].sort((a, b) => a - b), p.target]))).size === problems.length, 'no problem is there twice');
 for (const p of problems) check(p.numbers.length === 3 && p.numbers.every(n => n >= 1 && n <= 30) && p.target >= 10 && p.target <= 100, `numbers and target of ${JSON.stringify(p)}`);
 
-// No question with numbers, of the world's text or of what was sampled to train on, has a held-out set of numbers or a held-out target. Blind searches have
-// no numbers and all targets, held-out ones too; they are counted.
+// No question, of the world's text or of what was sampled to train on, has a held-out set of numbers or a held-out target; blind searches, which have no
+// numbers, neither.
 const world = join(folder, '01-world', 'text.txt');
 const key = numbers => numbers.map(Number).sort((a, b) => a - b).join(' ');
 const sets = new Set(problems.map(p => key(p.numbers))), targets = new Set(problems.map(p => String(p.target)));
@@ -97,20 +97,15 @@ const questions = [
   ...readFileSync(world, 'utf8').split('<|endoftext|>').map(text => text.split('\n')[0]),
   ...lines(join(`${place}-samples`, 'samples.jsonl')).map(example => example.messages[0].content),
 ];
-let asked = 0, leaked = 0, blind = 0, blindHeldOut = 0;
+let asked = 0, leaked = 0, blind = 0;
 for (const question of questions) {
-  const sightless = /^a b c =(\d+)$/.exec(question);
-  if (sightless) {
-    blind++;
-    if (targets.has(sightless[1])) blindHeldOut++;
-  }
-  const found = /^a(\d+) b(\d+) c(\d+)(?: =(\d+))?$/.exec(question);
+  const found = /^a(\d+) b(\d+) c(\d+)(?: =(\d+))?$/.exec(question) ?? /^(a) (b) (c) =(\d+)$/.exec(question);
   if (!found) continue;
   asked++;
-  if (sets.has(key(found.slice(1, 4))) || targets.has(found[4])) leaked++;
+  if (found[1] === 'a') blind++;
+  if ((found[1] !== 'a' && sets.has(key(found.slice(1, 4)))) || targets.has(found[4])) leaked++;
 }
-check(asked > 0 && leaked === 0, `${leaked} of ${asked} questions with numbers trained on have held-out numbers or targets`);
-console.log(`${blindHeldOut} of ${blind} blind searches trained on have a target that a held-out problem has`);
+check(asked > blind && blind > 0 && leaked === 0, `${leaked} of ${asked} questions trained on, ${blind} of them without numbers, have held-out numbers or targets`);
 
 let wrong = 0;
 for (const t of transcripts) {
