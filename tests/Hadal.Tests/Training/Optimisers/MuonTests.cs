@@ -60,6 +60,36 @@ public sealed class MuonTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(ElementType.F32, ProductPrecision.F32)]
+    [InlineData(ElementType.BF16, ProductPrecision.BF16)]
+    public void A_matrix_is_orthogonalised_in_the_precision_of_its_weights(ElementType type, ProductPrecision precision)
+    {
+        const int rows = 24, columns = 40;
+        Parameter parameter = Trained.Create("w", new Shape(rows, columns), ParameterKind.Projection, 1, type);
+        float[] before = new float[rows * columns];
+        ElementConversion.ToSingle(type, Trained.Bytes(parameter.Value), before);
+        using Optimizer optimizer = new(s_options with { WeightDecay = 0 }, [parameter], _workers);
+        Trained.SetGradients([parameter], 1);
+        float[] expected = Step(precision), other = Step(precision == ProductPrecision.F32 ? ProductPrecision.BF16 : ProductPrecision.F32);
+        optimizer.Step(_workers, 1e-2);
+        Tensor weights = optimizer.State.Where(entry => entry.Name == "w.master").Select(entry => entry.Value).SingleOrDefault() ?? parameter.Value;
+        Assert.Equal(expected, weights.Span.ToArray());
+        Assert.NotEqual(other, expected);
+
+        // The first step: momentum is the gradient.
+        float[] Step(ProductPrecision by)
+        {
+            using Tensor direction = Tensor.Create(parameter.Shape), momentum = Tensor.Create(parameter.Shape), result = Tensor.Create(parameter.Shape, before);
+            using Tensor scratch = Tensor.Create(new Shape(1, (int)NewtonSchulz.ScratchElements(rows, columns)));
+            MomentumUpdate.Accumulate(
+                _workers, parameter.Value.Gradient!.AsMatrix(), 1, s_options.Muon!.Momentum, nesterov: true, momentum.AsMatrix(), direction.AsMatrix());
+            Matrix orthogonal = NewtonSchulz.Orthogonalise(_workers, direction.AsMatrix(), scratch.AsMatrix(), s_options.Muon.NewtonSchulzSteps, by);
+            MomentumUpdate.Apply(_workers, orthogonal, 1e-2 * s_options.Muon.UpdateScale * Math.Sqrt(columns), 0, result.AsMatrix());
+            return result.Span.ToArray();
+        }
+    }
+
     [Fact]
     public void The_scale_of_the_gradients_does_not_matter()
     {
