@@ -216,23 +216,12 @@ internal static class ByteTileCode
     }
 
     /// <summary>
-    /// The ceiling: multiplies whole tiles, of 64 columns, that never leave the registers, four independent sums in turn, as many times as the argument, a
-    /// pointer to a 64-bit count, says. It configures the registers by itself.
+    /// The ceiling: <see cref="TileProductCode.EmitCeiling(KernelAssembler)"/> for tiles of 64 columns of bytes. It configures the registers by itself.
     /// </summary>
     public static void EmitCeiling(KernelAssembler kernel)
     {
-        Assembler c = kernel.Code;
         TileProductCode.EmitConfigure(kernel);
-        for (int register = 0; register < 8; register++) c.tilezero(new AssemblerRegisterTMM(Register.TMM0 + register));
-        Label loop = c.CreateLabel();
-        c.mov(r10, __qword_ptr[rcx]);
-        c.Label(ref loop);
-        c.tdpbssd(tmm0, tmm4, tmm6);
-        c.tdpbssd(tmm1, tmm4, tmm7);
-        c.tdpbssd(tmm2, tmm5, tmm6);
-        c.tdpbssd(tmm3, tmm5, tmm7);
-        c.dec(r10);
-        c.jne(loop);
+        TileProductCode.EmitCeiling(kernel, (sum, left, right) => kernel.Code.tdpbssd(sum, left, right));
         TileProductCode.EmitRelease(kernel);
     }
 }

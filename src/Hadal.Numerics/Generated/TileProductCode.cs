@@ -234,17 +234,20 @@ internal static class TileProductCode
     /// The ceiling: multiplies tiles that never leave the registers, four independent sums in turn, as many times as the argument, a
     /// pointer to a 64-bit count, says.
     /// </summary>
-    public static void EmitCeiling(KernelAssembler kernel)
+    public static void EmitCeiling(KernelAssembler kernel) => EmitCeiling(kernel, (sum, left, right) => kernel.Code.tdpbf16ps(sum, left, right));
+
+    /// <summary>The same of other products of whole tiles.</summary>
+    public static void EmitCeiling(KernelAssembler kernel, Action<AssemblerRegisterTMM, AssemblerRegisterTMM, AssemblerRegisterTMM> multiply)
     {
         Assembler c = kernel.Code;
         for (int register = 0; register < 8; register++) c.tilezero(new AssemblerRegisterTMM(Register.TMM0 + register));
         Label loop = c.CreateLabel();
         c.mov(r10, __qword_ptr[rcx]);
         c.Label(ref loop);
-        c.tdpbf16ps(tmm0, tmm4, tmm6);
-        c.tdpbf16ps(tmm1, tmm4, tmm7);
-        c.tdpbf16ps(tmm2, tmm5, tmm6);
-        c.tdpbf16ps(tmm3, tmm5, tmm7);
+        multiply(tmm0, tmm4, tmm6);
+        multiply(tmm1, tmm4, tmm7);
+        multiply(tmm2, tmm5, tmm6);
+        multiply(tmm3, tmm5, tmm7);
         c.dec(r10);
         c.jne(loop);
     }

@@ -37,7 +37,7 @@ internal readonly unsafe struct ByteTileRunner<TFormat> : IPanelRunner where TFo
         }
 
         if (done == rows) return;
-        IntegerRunner<TFormat, ByteLanes256<VnniDot>, Vector256<int>, Simd256, Vector256<float>>.Run(
+        FewRowsRunner<IntegerRows<TFormat, ByteLanes256<VnniDot>, Vector256<int>, Simd256, Vector256<float>>>.Run(
             rows - done, panel, input, row + done, column, sums.From(done), scratch);
     }
 

@@ -144,21 +144,21 @@ internal static unsafe class PanelProduct
             PanelLayout layout = PanelLayout.Of<TFormat>();
             if (typeof(TFormat) == typeof(F8Format))
             {
-                if (instructions >= PanelInstructions.AvxVnni512) Run<F8Runner<E4M3Lanes512, Simd512, Vector512<float>>>(layout);
-                else if (instructions == PanelInstructions.Vector128) Run<F8Runner<E4M3Lanes128, Simd128, Vector128<float>>>(layout);
-                else Run<F8Runner<E4M3Lanes256, Simd256, Vector256<float>>>(layout);
+                if (instructions >= PanelInstructions.AvxVnni512) Run<FewRowsRunner<F8Rows<E4M3Lanes512, Simd512, Vector512<float>>>>(layout);
+                else if (instructions == PanelInstructions.Vector128) Run<FewRowsRunner<F8Rows<E4M3Lanes128, Simd128, Vector128<float>>>>(layout);
+                else Run<FewRowsRunner<F8Rows<E4M3Lanes256, Simd256, Vector256<float>>>>(layout);
             }
             else if (instructions == PanelInstructions.Vector128)
             {
-                Run<IntegerRunner<TFormat, ByteLanes128, Vector128<int>, Simd128, Vector128<float>>>(layout);
+                Run<FewRowsRunner<IntegerRows<TFormat, ByteLanes128, Vector128<int>, Simd128, Vector128<float>>>>(layout);
             }
             else if (instructions == PanelInstructions.Avx2)
             {
-                Run<IntegerRunner<TFormat, ByteLanes256<Avx2Dot>, Vector256<int>, Simd256, Vector256<float>>>(layout);
+                Run<FewRowsRunner<IntegerRows<TFormat, ByteLanes256<Avx2Dot>, Vector256<int>, Simd256, Vector256<float>>>>(layout);
             }
             else if (instructions != PanelInstructions.ByteTiles)
             {
-                Run<IntegerRunner<TFormat, ByteLanes256<VnniDot>, Vector256<int>, Simd256, Vector256<float>>>(layout);
+                Run<FewRowsRunner<IntegerRows<TFormat, ByteLanes256<VnniDot>, Vector256<int>, Simd256, Vector256<float>>>>(layout);
             }
             else
             {

@@ -38,13 +38,15 @@ internal unsafe interface IPanelRunner
     static abstract void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, byte* scratch);
 }
 
-/// <summary>ggml's blocks times activations that are rounded to bytes.</summary>
-internal readonly unsafe struct IntegerRunner<TFormat, TLanes, TInt, TSimd, TVector> : IPanelRunner
-    where TFormat : struct, IBlockFormat
-    where TLanes : struct, IByteLanes<TInt, TVector>
-    where TInt : struct
-    where TSimd : struct, ISimd<TVector>
-    where TVector : struct
+/// <summary>A kernel of a few rows.</summary>
+internal unsafe interface IFewRows
+{
+    /// <summary>Continues the sums of one to four rows over a stretch of a panel.</summary>
+    static abstract void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, bool prefetches);
+}
+
+/// <summary>Any number of rows, a few at a time.</summary>
+internal readonly unsafe struct FewRowsRunner<TKernel> : IPanelRunner where TKernel : struct, IFewRows
 {
     public static int ScratchBytes => 0;
 
@@ -53,13 +55,23 @@ internal readonly unsafe struct IntegerRunner<TFormat, TLanes, TInt, TSimd, TVec
         for (int first = 0; first < rows; first += PanelProduct.KernelRows)
         {
             int some = Math.Min(PanelProduct.KernelRows, rows - first);
-            RunSome(some, panel, input, row + first, column, sums.From(first), prefetches: first == 0);
+            PanelSums these = sums.From(first);
+            these.Clear(some);
+            TKernel.Run(some, panel, input, row + first, column, these, prefetches: first == 0);
         }
     }
+}
 
-    private static void RunSome(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, bool prefetches)
+/// <summary>ggml's blocks times activations that are rounded to bytes.</summary>
+internal readonly unsafe struct IntegerRows<TFormat, TLanes, TInt, TSimd, TVector> : IFewRows
+    where TFormat : struct, IBlockFormat
+    where TLanes : struct, IByteLanes<TInt, TVector>
+    where TInt : struct
+    where TSimd : struct, ISimd<TVector>
+    where TVector : struct
+{
+    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, bool prefetches)
     {
-        sums.Clear(rows);
         QuantisedRows a = input.Rounded;
         sbyte* bytes = a.Bytes(row, column);
         ActivationScale* scales = a.Scales(row, column);
@@ -82,25 +94,13 @@ internal readonly unsafe struct IntegerRunner<TFormat, TLanes, TInt, TSimd, TVec
 }
 
 /// <summary>E4M3 times activations in F32.</summary>
-internal readonly unsafe struct F8Runner<TLanes, TSimd, TVector> : IPanelRunner
+internal readonly unsafe struct F8Rows<TLanes, TSimd, TVector> : IFewRows
     where TLanes : struct, IE4M3Lanes<TLanes, TVector>
     where TSimd : struct, ISimd<TVector>
     where TVector : struct
 {
-    public static int ScratchBytes => 0;
-
-    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, byte* scratch)
+    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, bool prefetches)
     {
-        for (int first = 0; first < rows; first += PanelProduct.KernelRows)
-        {
-            int some = Math.Min(PanelProduct.KernelRows, rows - first);
-            RunSome(some, panel, input, row + first, column, sums.From(first), prefetches: first == 0);
-        }
-    }
-
-    private static void RunSome(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, bool prefetches)
-    {
-        sums.Clear(rows);
         float* a = input.Values + row * input.Stride + column;
         switch (rows)
         {
