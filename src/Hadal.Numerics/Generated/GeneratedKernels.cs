@@ -11,12 +11,25 @@ public sealed record GeneratedKernelFamily(string Name, string? Obstacle);
 /// </summary>
 public static class GeneratedKernels
 {
-    private static readonly Lazy<string?> s_tilesObstacle = new(() => Obstacle(TileKernelSet.Needs) ?? TilePermission.Request());
+    /// <summary>Name of the environment variable that turns tile registers off with the value 0, as DOTNET_EnableAVX512 does AVX-512.</summary>
+    public const string TilesVariable = "HADAL_ENABLE_AMX";
 
-    private static readonly Lazy<TileKernelSet?> s_tiles =
-        new(() => KernelSelection.Current == KernelKind.Generated && s_tilesObstacle.Value == null ? new TileKernelSet() : null);
+    /// <summary>
+    /// Name of the environment variable that takes products with AVX512-BF16, where there are no tile registers, with the value 1 on any processor that has
+    /// them, with 0 on none. By default AMD's do: a Sapphire Rapids Xeon multiplies pairs of BF16 in vector registers at a quarter of F32's rate.
+    /// </summary>
+    public const string VectorsVariable = "HADAL_ENABLE_AVX512BF16";
 
-    private static readonly Lazy<string?> s_byteTilesObstacle = new(() => Obstacle(ByteTileKernelSet.Needs) ?? TilePermission.Request());
+    private static readonly Lazy<string?> s_tilesObstacle = new(() => TilesObstacle(TileKernelSet.Needs(TileInstructions.Amx)));
+
+    private static readonly Lazy<string?> s_byteTilesObstacle = new(() => TilesObstacle(ByteTileKernelSet.Needs));
+
+    private static readonly Lazy<string?> s_vectorTilesObstacle = new(() =>
+        Obstacle(TileKernelSet.Needs(TileInstructions.Avx512)) ?? (s_tilesObstacle.Value == null ? "AMX tiles are faster" : VectorsSwitch()));
+
+    private static readonly Lazy<TileKernelSet?> s_tiles = new(() => KernelSelection.Current != KernelKind.Generated ? null
+        : s_tilesObstacle.Value == null ? new TileKernelSet(TileInstructions.Amx)
+        : s_vectorTilesObstacle.Value == null ? new TileKernelSet(TileInstructions.Avx512) : null);
 
     private static readonly Lazy<ByteTileKernelSet?> s_byteTiles =
         new(() => KernelSelection.Current == KernelKind.Generated && s_byteTilesObstacle.Value == null ? new ByteTileKernelSet() : null);
@@ -25,16 +38,28 @@ public static class GeneratedKernels
     public static IReadOnlyList<GeneratedKernelFamily> Families { get; } =
     [
         new("BF16 products on AMX tiles", s_tilesObstacle.Value), new("INT8 products on AMX tiles", s_byteTilesObstacle.Value),
+        new("BF16 products with AVX512-BF16", s_vectorTilesObstacle.Value),
     ];
 
     /// <summary>The processor's instruction sets for which generated code exists or could, by name.</summary>
     public static IReadOnlyList<string> ProcessorFeatureNames { get; } = ProcessorFeature.Names(ProcessorFeature.Present);
 
-    /// <summary>BF16 products on tiles; null where managed kernels compute them.</summary>
+    /// <summary>BF16 products on tiles, whichever instructions multiply them; null where managed kernels compute them.</summary>
     internal static TileKernelSet? Tiles => s_tiles.Value;
 
     /// <summary>Products of bytes on tiles; null where managed kernels compute them.</summary>
     internal static ByteTileKernelSet? ByteTiles => s_byteTiles.Value;
+
+    private static string? TilesObstacle(ProcessorFeatures needs) => Environment.GetEnvironmentVariable(TilesVariable) == "0"
+        ? $"{TilesVariable} turns tile registers off"
+        : Obstacle(needs) ?? TilePermission.Request();
+
+    private static string? VectorsSwitch() => Environment.GetEnvironmentVariable(VectorsVariable) switch
+    {
+        "1" => null,
+        "0" => $"{VectorsVariable} turns them off",
+        _ => ProcessorFeature.IsAmd ? null : $"F32 is faster on this maker's processors; {VectorsVariable}=1 takes them all the same",
+    };
 
     // A page of no use, sealed and given back, shows whether the system allows generated code.
     private static string? Obstacle(ProcessorFeatures needs)

@@ -36,6 +36,9 @@ internal static class ProcessorFeature
     /// <summary>The features of this processor. None of them without the AVX-512 of managed code, so its switch turns them off too.</summary>
     public static ProcessorFeatures Usable => Avx512BW.IsSupported ? Present : ProcessorFeatures.None;
 
+    /// <summary>Whether the processor is AMD's.</summary>
+    public static bool IsAmd { get; } = X86Base.IsSupported && X86Base.CpuId(0, 0) is (_, 0x68747541, 0x444D4163, 0x69746E65); // "AuthenticAMD" in EBX, EDX, ECX
+
     /// <summary>The names of features, as manuals write them.</summary>
     public static string[] Names(ProcessorFeatures features) =>
     [

@@ -2,15 +2,22 @@ using System.Runtime.CompilerServices;
 
 namespace Hadal.Numerics;
 
+/// <summary>Instructions that multiply tiles of BF16.</summary>
+internal enum TileInstructions
+{
+    /// <summary>Dot products of pairs in 512-bit registers.</summary>
+    Avx512,
+
+    /// <summary>The tile unit.</summary>
+    Amx,
+}
+
 /// <summary>
-/// The generated kernels for BF16 products on AMX tiles. A thread calls <see cref="Configure"/> before its first product and
+/// The generated kernels for products of BF16 tiles. A thread calls <see cref="Configure"/> before its first product and
 /// <see cref="Release"/> after its last; between them it may call anything else.
 /// </summary>
 internal sealed unsafe class TileKernelSet : IDisposable
 {
-    /// <summary>What the processor must have.</summary>
-    public const ProcessorFeatures Needs = ProcessorFeatures.AmxTile | ProcessorFeatures.AmxBf16 | ProcessorFeatures.Avx512Bf16;
-
     /// <summary>Products of tiles in a round of <see cref="MultiplyInRegisters"/>.</summary>
     public const int ProductsPerCeilingRound = 4;
 
@@ -23,19 +30,19 @@ internal sealed unsafe class TileKernelSet : IDisposable
     private nint _ceiling;
 
     /// <summary>Generates the kernels.</summary>
+    /// <param name="instructions">What multiplies.</param>
     /// <exception cref="NotSupportedException">The system refuses executable memory.</exception>
-    public TileKernelSet()
+    public TileKernelSet(TileInstructions instructions)
     {
+        Instructions = instructions;
         KernelAssembler assembler = new();
-        assembler.Add(TileProductCode.EmitConfigure, address => _configure = address);
-        assembler.Add(TileProductCode.EmitRelease, address => _release = address);
-        assembler.Add(TileProductCode.EmitCeiling, address => _ceiling = address);
-        for (int i = 0; i < _products.Length; i++)
+        if (instructions == TileInstructions.Amx)
         {
-            int index = i;
-            assembler.Add(kernel => TileProductCode.EmitProduct(kernel, index + 1), address => _products[index] = address);
-            assembler.Add(
-                kernel => TileProductCode.EmitDirectProduct(kernel, index + 1), address => _directProducts[index] = address, usesLowVectors: true);
+            AddProducts(TileProductCode.EmitConfigure, TileProductCode.EmitRelease, TileProductCode.EmitCeiling, TileProductCode.EmitProduct, TileProductCode.EmitDirectProduct);
+        }
+        else
+        {
+            AddProducts(VectorTileCode.EmitNothing, VectorTileCode.EmitNothing, VectorTileCode.EmitCeiling, VectorTileCode.EmitProduct, VectorTileCode.EmitDirectProduct);
         }
 
         for (int i = 0; i < _packings.Length; i++)
@@ -48,7 +55,29 @@ internal sealed unsafe class TileKernelSet : IDisposable
         }
 
         _memory = assembler.Assemble();
+
+        void AddProducts(
+            Action<KernelAssembler> configure, Action<KernelAssembler> release, Action<KernelAssembler> ceiling, Action<KernelAssembler, int> product,
+            Action<KernelAssembler, int> directProduct)
+        {
+            assembler.Add(configure, address => _configure = address);
+            assembler.Add(release, address => _release = address);
+            assembler.Add(ceiling, address => _ceiling = address, usesLowVectors: true);
+            for (int i = 0; i < _products.Length; i++)
+            {
+                int index = i;
+                assembler.Add(kernel => product(kernel, index + 1), address => _products[index] = address, usesLowVectors: true);
+                assembler.Add(kernel => directProduct(kernel, index + 1), address => _directProducts[index] = address, usesLowVectors: true);
+            }
+        }
     }
+
+    /// <summary>What multiplies.</summary>
+    public TileInstructions Instructions { get; }
+
+    /// <summary>What the processor must have for these instructions; packing rounds to BF16 with those of AVX-512.</summary>
+    public static ProcessorFeatures Needs(TileInstructions instructions) => ProcessorFeatures.Avx512Bf16
+        | (instructions == TileInstructions.Amx ? ProcessorFeatures.AmxTile | ProcessorFeatures.AmxBf16 : ProcessorFeatures.None);
 
     /// <summary>Configures the tile registers of the calling thread.</summary>
     public void Configure() => ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_configure)(null);

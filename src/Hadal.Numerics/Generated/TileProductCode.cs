@@ -182,16 +182,7 @@ internal static class TileProductCode
         c.mov(r11d, TileShape.RowBytes);
         c.Label(ref loop);
         c.tileloadd(tmm4, __[rdx + r8]);
-        c.mov(r9, r8);
-        c.shl(r9, 4);
-        c.add(r9, rdx);
-        for (int row = 0; row < TileShape.Rows; row += 2)
-        {
-            c.prefetcht1(__[r9]);
-            c.prefetcht1(__[r9 + r8]);
-            c.lea(r9, __[r9 + r8 * 2]);
-        }
-
+        EmitPrefetchOfNextRows(c);
         for (int i = 0; i < panels; i++)
         {
             c.tileloadd(tmm3, __[rax + r11 + i * TileShape.Bytes]);
@@ -210,6 +201,20 @@ internal static class TileProductCode
             for (int row = 0; row < TileShape.Rows; row++) c.vmovdqu64(TilePackingCode.Zmm(row), __[rax + row * TileShape.RowBytes]);
             TilePackingCode.EmitTransposition(c, (column, register) => c.vmovdqu64(__[rax + column * TileShape.RowBytes], register));
             c.add(rax, TileShape.Bytes);
+        }
+    }
+
+    /// <summary>Asks for a line of each of the 16 rows, r8 bytes apart, behind those from rdx on; changes r9.</summary>
+    public static void EmitPrefetchOfNextRows(Assembler c)
+    {
+        c.mov(r9, r8);
+        c.shl(r9, 4);
+        c.add(r9, rdx);
+        for (int row = 0; row < TileShape.Rows; row += 2)
+        {
+            c.prefetcht1(__[r9]);
+            c.prefetcht1(__[r9 + r8]);
+            c.lea(r9, __[r9 + r8 * 2]);
         }
     }
 

@@ -5,7 +5,8 @@ namespace Hadal.Tests.Numerics.MatMul;
 /// <summary>
 /// The order of additions of TDPBF16PS, as Intel's Software Developer's Manual defines the instruction, in scalar code: within 32 values
 /// of k even and odd ones are two chains of fused multiply-adds from zero, whose sum is added to the element. Denormals are zero, on the
-/// way in and on the way out; a sum that is flushed loses its sign, which the manual leaves open.
+/// way in and on the way out; a sum that is flushed loses its sign, which the manual leaves open. And that of VDPBF16PS, where this process multiplies
+/// with it: one chain, of each pair the odd k before the even.
 /// </summary>
 internal static class TileOrder
 {
@@ -14,13 +15,20 @@ internal static class TileOrder
     public static void Define(ProductKind kind, Matrix a, Matrix b, Matrix c, bool accumulate)
     {
         int inner = kind == ProductKind.Tn ? a.Rows : a.Columns;
+        bool isUnit = GeneratedKernels.Tiles!.Instructions == TileInstructions.Amx;
         float[,] left = Rounded(a, kind == ProductKind.Tn), right = Rounded(b, kind != ProductKind.Nt);
         for (int m = 0; m < c.Rows; m++)
         {
             for (int n = 0; n < c.Columns; n++)
             {
                 float sum = accumulate ? c.Row(m)[n] : 0;
-                for (int block = 0; block < inner; block += Inner)
+                for (int k = 0; !isUnit && k < inner; k += 2)
+                {
+                    if (k + 1 < inner) sum = FlushSum(MathF.FusedMultiplyAdd(left[m, k + 1], right[n, k + 1], Flush(sum)));
+                    sum = FlushSum(MathF.FusedMultiplyAdd(left[m, k], right[n, k], Flush(sum)));
+                }
+
+                for (int block = 0; isUnit && block < inner; block += Inner)
                 {
                     float even = 0, odd = 0;
                     for (int k = block; k < Math.Min(inner, block + Inner); k += 2)
