@@ -74,7 +74,8 @@ internal static class QuickstartCommand
         Line($"");
         foreach (Finding finding in summary.Findings) Line($"{(finding.Holds ? "yes" : "no "),-4}{finding.Name}: {finding.Text}");
         string model8 = Path.Combine(folder, $"{Place(summary, QuickstartStages.Zero)}", "model");
-        Line($"\nreport  {QuickstartReport.PageOf(folder)}\nchat    hadal chat {model8}        (ask: a3 b7 c25 =46)\nserve   hadal serve {model8}");
+        Line($"\nreport  {QuickstartReport.PageOf(folder)}\nchat    hadal chat {model8}        (ask: a3 b7 c25 =four.six)\nserve   hadal serve {model8}");
+        Line($"eval    hadal eval {model8} --task countdown --terse --read-out --max-tokens {summary.Plan.MaxTokens} --problems {HeldOutEvaluation.ProblemsOf(folder)}");
         Line($"check   every answer is in {HeldOutEvaluation.TranscriptsOf(folder)}\n{Quantity.Duration(TimeSpan.FromSeconds(summary.Seconds))}, budget {summary.Plan.BudgetMinutes:0.#} min");
     }
 

@@ -27,6 +27,7 @@ internal sealed class TaskEvaluation
     private readonly Option<int> _count = new("--count") { Description = "Problems to make.", DefaultValueFactory = _ => 128 };
     private readonly Option<int?> _size = new("--size") { Description = "How hard they are: countdown's numbers, arithmetic's operands, a chain's steps, a sudoku's empty cells." };
     private readonly Option<bool> _terse = new("--terse") { Description = "Ask countdown in symbols." };
+    private readonly Option<bool> _readOut = new("--read-out") { Description = "Read countdown's target out digit by digit; with --terse that is how quickstart's models are asked." };
     private readonly Option<PromptStyle?> _style = new("--prompt") { Description = "plain, r1Zero, chat or line; by default chat where the model has a template, else plain." };
     private readonly Option<int> _samples = new("--samples") { Description = "Answers to each problem.", DefaultValueFactory = _ => 1 };
     private readonly Option<float?> _temperature = new("--temperature") { Description = "Sampling temperature; by default 0 for one answer and 1 for several." };
@@ -36,7 +37,7 @@ internal sealed class TaskEvaluation
 
     public void AddTo(Command command)
     {
-        foreach (Option option in (Option[])[_problems, _count, _size, _terse, _style, _samples, _temperature, _maxTokens, _seed, _transcripts]) command.Add(option);
+        foreach (Option option in (Option[])[_problems, _count, _size, _terse, _readOut, _style, _samples, _temperature, _maxTokens, _seed, _transcripts]) command.Add(option);
         Require(_count, 1);
         Require(_samples, 1);
         Require(_maxTokens, 1);
@@ -50,7 +51,14 @@ internal sealed class TaskEvaluation
 
     public int Run(ParseResult parsed, LoadedModel loaded, string name, bool json, CancellationToken cancellation)
     {
-        TaskOptions options = new() { Name = name, Size = parsed.GetValue(_size), Terse = parsed.GetValue(_terse), Path = parsed.GetValue(_problems) };
+        TaskOptions options = new()
+        {
+            Name = name,
+            Size = parsed.GetValue(_size),
+            Terse = parsed.GetValue(_terse),
+            ReadOut = parsed.GetValue(_readOut),
+            Path = parsed.GetValue(_problems),
+        };
         VerifiableTask task = options.Create();
         IReadOnlyList<Problem> problems = Problems(parsed, task);
         using WorkerPool workers = new();

@@ -89,7 +89,10 @@ internal sealed class HeldOutEvaluation(int problems, int voteProblems, int maxT
     /// <summary>The held-out problems that every model is asked, the same for every seed.</summary>
     public static IReadOnlyList<Problem> HeldOut(int count) => World.Task.HeldOut(count);
 
-    /// <summary>The transcripts in an evaluation's folder.</summary>
+    /// <summary>The problems in a quickstart's folder.</summary>
+    public static string ProblemsOf(string folder) => Path.Combine(folder, "problems.jsonl");
+
+    /// <summary>The transcripts in a quickstart's or an evaluation's folder.</summary>
     public static string TranscriptsOf(string folder) => Path.Combine(folder, "transcripts.jsonl");
 
     /// <summary>First steps that a response tries.</summary>

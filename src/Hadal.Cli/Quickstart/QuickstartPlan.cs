@@ -14,7 +14,7 @@ internal sealed record QuickstartOptions(TimeSpan Budget, string Output, int See
 internal sealed record QuickstartPlan
 {
     // Shares of the budget; what is left over goes into starting, saving and the report.
-    private const double BaseShare = 0.30, ZeroShare = 0.25, ScoreShare = 0.10, SampleShare = 0.03, TunedShare = 0.03, StudentShare = 0.05, DistilledShare = 0.03;
+    private const double BaseShare = 0.40, ZeroShare = 0.16, ScoreShare = 0.10, SampleShare = 0.03, TunedShare = 0.03, StudentShare = 0.05, DistilledShare = 0.03;
 
     // What a mean response is taken to have; the policy's grow during reinforcement, samples of the reinforced model are long.
     private const int ResponseTokens = 60, PromptTokens = 10, TokensPerDocument = 70, ScoredModels = 8, KeptOfProblem = 2;
@@ -107,7 +107,7 @@ internal sealed record QuickstartPlan
             DistilledSteps = Math.Min(Steps(DistilledShare * seconds * StudentSpeed * rates.TrainedTokensPerSecond / stepTokens, 8), Steps(4 * epoch, 8)),
             Problems = problems,
             VoteProblems = Math.Clamp((int)((answersPerModel - problems) / HeldOutEvaluation.Samples), 8, 256),
-            MaxTokens = 256,
+            MaxTokens = 320,
         };
     }
 

@@ -78,7 +78,7 @@ internal static class QuickstartRun
     private static void WriteProblems(string folder, QuickstartPlan plan)
     {
         string[] lines = [.. HeldOutEvaluation.HeldOut(plan.Problems).Select(problem => ((CountdownProblem)problem).ToJson())];
-        AtomicFile.Write(Path.Combine(folder, "problems.jsonl"), Encoding.UTF8.GetBytes(string.Join('\n', lines) + "\n"));
+        AtomicFile.Write(HeldOutEvaluation.ProblemsOf(folder), Encoding.UTF8.GetBytes(string.Join('\n', lines) + "\n"));
     }
 
     private static void WriteTranscripts(string folder, StageLine line)

@@ -86,7 +86,7 @@ internal static class QuickstartStages
     public static string QuantisedFile(string folder, GgmlType type) => Path.Combine(folder, $"zero-{type}.gguf");
 
     // World.Task as recipes say it.
-    private static readonly TaskOptions s_task = new() { Terse = true, LargestNumber = World.LargestNumber };
+    private static readonly TaskOptions s_task = new() { Terse = true, ReadOut = true, LargestNumber = World.LargestNumber };
 
     private static TrainingRecipe Pretraining(QuickstartPlan plan, string description, JsonObject config, int steps, double rate) => new()
     {

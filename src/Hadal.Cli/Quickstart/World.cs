@@ -35,11 +35,8 @@ internal static class World
     /// <summary>Largest number of a problem. Up to the task's usual 25 there are only some 400 problems whose numbers and target are both held out.</summary>
     public const int LargestNumber = 30;
 
-    /// <summary>What is asked: three numbers, targets from 10 to 100, in symbols.</summary>
-    public static CountdownTask Task { get; } = new() { Terse = true, LargestNumber = LargestNumber };
-
-    // Targets of a wider range teach more about numbers; the fence between training and held-out targets is the same everywhere.
-    private static readonly CountdownTask s_practice = new() { Terse = true, LargestNumber = LargestNumber, SmallestTarget = 5, LargestTarget = 150 };
+    /// <summary>What is asked and what is practised: three numbers, targets from 10 to 100, in symbols, the target read out.</summary>
+    public static CountdownTask Task { get; } = new() { Terse = true, ReadOut = true, LargestNumber = LargestNumber };
 
     /// <summary>
     /// One document. Only sets of numbers and targets of the training side stand in it; what a sign says of a result and a target carries over to others.
@@ -51,7 +48,7 @@ internal static class World
         ProblemRandom random = new(unchecked((ulong)seed * 31 + 7), (ulong)index);
         int kind = random.Below(100);
         if (kind < BlindSearches) return Blind(random);
-        CountdownProblem problem = (CountdownProblem)s_practice.Generate(ProblemSplit.Training, (ulong)seed, index);
+        CountdownProblem problem = (CountdownProblem)Task.Generate(ProblemSplit.Training, (ulong)seed, index);
         if (kind < BlindSearches + Tables) return CountdownNotes.Table(problem.Numbers, random);
         int patience = 1;
         if (random.Below(10) >= ImpatientOfTen)
@@ -98,9 +95,10 @@ internal static class World
     // A question without numbers, and no answer.
     private static string Blind(ProblemRandom random)
     {
-        int target = random.Between(1, s_practice.LargestTarget);
-        while (CountdownTask.SplitOfTarget(target) != ProblemSplit.Training) target = random.Between(1, s_practice.LargestTarget);
-        return $"a b c ={target}\n{ResponseFormat.ThinkOpening}\n{CountdownNotes.BlindSearch(target, random)}\n{ResponseFormat.ThinkClosing}";
+        int target;
+        do target = random.Between(Task.SmallestTarget, Task.LargestTarget);
+        while (CountdownTask.SplitOfTarget(target) != ProblemSplit.Training);
+        return $"a b c ={DigitWords.Of(target)}\n{ResponseFormat.ThinkOpening}\n{CountdownNotes.BlindSearch(target, random)}\n{ResponseFormat.ThinkClosing}";
     }
 
     private static string Text(Problem problem, WorkedSolution solution) =>

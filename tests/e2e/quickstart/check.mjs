@@ -91,20 +91,26 @@ for (const p of problems) check(p.numbers.length === 3 && p.numbers.every(n => n
 // numbers, neither.
 const world = join(folder, '01-world', 'text.txt');
 const key = numbers => numbers.map(Number).sort((a, b) => a - b).join(' ');
-const sets = new Set(problems.map(p => key(p.numbers))), targets = new Set(problems.map(p => String(p.target)));
+const words = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
+const readOut = target => String(target).split('').map(digit => words[digit]).join('.');
+const sets = new Set(problems.map(p => key(p.numbers))), targets = new Set(problems.map(p => readOut(p.target)));
 const place = String(summary.stages.findIndex(s => s.name === 'samples') + 1).padStart(2, '0');
 const questions = [
   ...readFileSync(world, 'utf8').split('<|endoftext|>').map(text => text.split('\n')[0]),
   ...lines(join(`${place}-samples`, 'samples.jsonl')).map(example => example.messages[0].content),
 ];
-let asked = 0, leaked = 0, blind = 0;
+let asked = 0, leaked = 0, blind = 0, unread = 0;
 for (const question of questions) {
-  const found = /^a(\d+) b(\d+) c(\d+)(?: =(\d+))?$/.exec(question) ?? /^(a) (b) (c) =(\d+)$/.exec(question);
-  if (!found) continue;
+  const found = /^a(\d+) b(\d+) c(\d+)(?: =([a-z.]+))?$/.exec(question) ?? /^(a) (b) (c) =([a-z.]+)$/.exec(question);
+  if (!found || (found[4] && !found[4].split('.').every(word => words.includes(word)))) {
+    unread++;
+    continue;
+  }
   asked++;
   if (found[1] === 'a') blind++;
   if ((found[1] !== 'a' && sets.has(key(found.slice(1, 4)))) || targets.has(found[4])) leaked++;
 }
+check(unread === 0, `${unread} questions are of another form`);
 check(asked > blind && blind > 0 && leaked === 0, `${leaked} of ${asked} questions trained on, ${blind} of them without numbers, have held-out numbers or targets`);
 
 let wrong = 0;

@@ -25,6 +25,9 @@ public abstract record TaskSettings
     /// <summary>Whether Countdown asks in symbols instead of sentences.</summary>
     public bool Terse { get; init; }
 
+    /// <summary>Whether Countdown reads its target out digit by digit.</summary>
+    public bool ReadOut { get; init; }
+
     /// <summary>JSONL of prompts and answers, for <c>file</c>.</summary>
     public string? Path { get; init; }
 
@@ -49,6 +52,7 @@ public abstract record TaskSettings
             LargestNumber = LargestNumber ?? standard.LargestNumber,
             LargestTarget = LargestTarget ?? standard.LargestTarget,
             Terse = Terse,
+            ReadOut = ReadOut,
         };
     }
 }

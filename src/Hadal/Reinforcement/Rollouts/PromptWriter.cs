@@ -24,8 +24,9 @@ public sealed class PromptWriter
         _template = ChatTemplate.Parse(source, "chat_template");
     }
 
-    /// <summary>Whether the prompt ends with <c>&lt;think&gt;</c>, so that the response begins within.</summary>
-    public bool OpensThinking => _style == PromptStyle.Plain;
+    /// <summary>Whether the prompt ends with <c>&lt;think&gt;</c>, as R1's own chat template does, so that the response begins within.</summary>
+    /// <exception cref="TemplateException">The template refuses a question.</exception>
+    public bool OpensThinking => _style == PromptStyle.Plain || (_template is not null && Text("?").TrimEnd().EndsWith(ResponseFormat.ThinkOpening, StringComparison.Ordinal));
 
     /// <summary>The style for answers that need no tags: the chat template where the model has one.</summary>
     public static PromptStyle StyleOf(Tokenizer tokenizer)

@@ -25,7 +25,7 @@ public sealed partial class WorldTests
                 // No numbers but results, and no answer.
                 Match sightless = Sightless().Match(document);
                 Assert.True(sightless.Success, document);
-                Assert.Equal(ProblemSplit.Training, CountdownTask.SplitOfTarget(Whole(sightless.Groups[1])));
+                Assert.Equal(ProblemSplit.Training, CountdownTask.SplitOfTarget(Read(sightless.Groups[1])));
                 blind++;
                 continue;
             }
@@ -35,7 +35,7 @@ public sealed partial class WorldTests
             Assert.Equal(ProblemSplit.Training, CountdownTask.SplitOfNumbers(countdown.Groups[1].Captures.Select(Whole)));
             if (countdown.Groups[2].Success)
             {
-                Assert.Equal(ProblemSplit.Training, CountdownTask.SplitOfTarget(Whole(countdown.Groups[2])));
+                Assert.Equal(ProblemSplit.Training, CountdownTask.SplitOfTarget(Read(countdown.Groups[2])));
                 searches++;
             }
             else tables++;
@@ -66,7 +66,7 @@ public sealed partial class WorldTests
             if (!question.Success || !question.Groups[2].Success) continue;
             string response = document[(document.IndexOf('\n', StringComparison.Ordinal) + 1)..];
             Assert.True(ResponseFormat.IsWellFormed(response), document);
-            CountdownProblem problem = World.Task.ToProblem([.. question.Groups[1].Captures.Select(Whole)], Whole(question.Groups[2]));
+            CountdownProblem problem = World.Task.ToProblem([.. question.Groups[1].Captures.Select(Whole)], Read(question.Groups[2]));
             all++;
             if (World.Task.Verify(problem, ResponseFormat.Answer(response)!)) right++;
         }
@@ -87,7 +87,7 @@ public sealed partial class WorldTests
         using TemporaryFolder folder = new();
         World.Write(folder.Path, 1, 3000, CancellationToken.None);
         Tokenizer tokenizer = Tokenizer.Load(World.TokenizerOf(folder.Path));
-        foreach (string text in (string[])["7", "25", "100", "<think>", "</think>", "<answer>", "</answer>"]) Assert.Single(tokenizer.Encode(text));
+        foreach (string text in (string[])["7", "25", "100", ".six", "four", "<think>", "</think>", "<answer>", "</answer>"]) Assert.Single(tokenizer.Encode(text));
         Assert.Single(tokenizer.EosIds);
 
         // What hadal chat and serve ask is what the model was reinforced on.
@@ -95,14 +95,26 @@ public sealed partial class WorldTests
         File.Copy(World.TemplateOf(folder.Path), settings);
         Tokenizer chatting = Tokenizer.Load(World.TokenizerOf(folder.Path));
         Assert.Equal(
-            new PromptWriter(PromptStyle.Plain, chatting).Tokens("a3 b7 c25 =46"), new PromptWriter(PromptStyle.Chat, chatting).Tokens("a3 b7 c25 =46"));
+            new PromptWriter(PromptStyle.Plain, chatting).Tokens("a3 b7 c25 =four.six"), new PromptWriter(PromptStyle.Chat, chatting).Tokens("a3 b7 c25 =four.six"));
+
+        // Both leave the model within its thoughts, so that answers are judged alike; a template that ends elsewhere doesn't.
+        Assert.True(new PromptWriter(PromptStyle.Plain, chatting).OpensThinking);
+        Assert.True(new PromptWriter(PromptStyle.Chat, chatting).OpensThinking);
+        File.WriteAllText(settings, File.ReadAllText(settings).Replace("<think>", "", StringComparison.Ordinal));
+        Assert.False(new PromptWriter(PromptStyle.Chat, Tokenizer.Load(World.TokenizerOf(folder.Path))).OpensThinking);
     }
 
     private static int Whole(Capture text) => int.Parse(text.Value, CultureInfo.InvariantCulture);
 
-    [GeneratedRegex(@"^(?:[a-c](\d+) ?){3}(?:=(\d+))?$")]
+    // By its own table of words.
+    private static int Read(Capture words) => words.Value.Split('.').Aggregate(0, (number, word) =>
+        10 * number + Array.IndexOf(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], word) is var next && next >= 0
+            ? next
+            : throw new FormatException(words.Value));
+
+    [GeneratedRegex(@"^(?:[a-c](\d+) ?){3}(?:=([a-z.]+))?$")]
     private static partial Regex Question();
 
-    [GeneratedRegex(@"^a b c =(\d+)\n<think>\n([abc][-+*/][abc]=\d+[<=>]( [abc]:( [-+*/]\d+[<=>])+)?\n)+</think>$")]
+    [GeneratedRegex(@"^a b c =([a-z.]+)\n<think>\n([abc][-+*/][abc]=\d+(\.[a-z]+)?[<=>]( [abc]:( [-+*/]\d+(\.[a-z]+)?[<=>])+)?\n)+</think>$")]
     private static partial Regex Sightless();
 }

@@ -10,12 +10,14 @@ public sealed partial class CountdownNotesTests
 {
     private static readonly CountdownTask s_task = new() { Terse = true };
 
+    private static readonly string[] s_digits = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+
     [Fact]
     public void A_search_is_written_as_the_example_says()
     {
         CountdownProblem problem = s_task.ToProblem([3, 7, 25], 46);
         CountdownSearch search = CountdownNotes.Search(problem, 30);
-        Assert.Equal(new WorkedSolution("a3+b7=10< c25: +35< -15<\nb7-a3=4< c25: +29< -21< *100>\na3*b7=21< c25: +46=", "(3*7)+25"), search.Solution);
+        Assert.Equal(new WorkedSolution("a3+b7=10< c25: +35< -15<\nb7-a3=4< c25: +29< -21< *100>\na3*b7=21< c25: +46.six=", "(3*7)+25"), search.Solution);
         Assert.True(search.IsSolved && s_task.Verify(problem, search.Solution.Answer));
         Assert.Equal("a3+b7=10< c25: +35< -15<", CountdownNotes.Search(problem, 1).Solution.Reasoning);
     }
@@ -44,7 +46,7 @@ public sealed partial class CountdownNotesTests
             CountdownProblem problem = (CountdownProblem)s_task.Generate(ProblemSplit.Training, 13, i);
             CountdownSearch search = CountdownNotes.Search(problem, 30);
             MatchCollection marks = Mark().Matches(search.Solution.Reasoning);
-            Assert.All(marks, mark => Assert.Equal(Math.Sign(Whole(mark.Groups[1]) - problem.Target), "<=>".IndexOf(mark.Groups[2].Value, StringComparison.Ordinal) - 1));
+            Assert.All(marks, mark => RequireCompared(mark, problem.Target));
             Assert.Equal(marks.Count, search.Solution.Reasoning.Count(c => c is '=' or '+' or '-' or '*' or '/') - search.Lines - (search.IsSolved ? 1 : 0));
             Assert.Equal(search.IsSolved, search.Solution.Reasoning.EndsWith('='));
         }
@@ -59,8 +61,8 @@ public sealed partial class CountdownNotesTests
             int target = 1 + i / 2;
             string text = CountdownNotes.BlindSearch(target, new ProblemRandom(6, (ulong)i));
             MatchCollection marks = Mark().Matches(text);
-            Assert.All(marks, mark => Assert.Equal(Math.Sign(Whole(mark.Groups[1]) - target), "<=>".IndexOf(mark.Groups[2].Value, StringComparison.Ordinal) - 1));
-            Assert.DoesNotContain(marks.SkipLast(1), mark => mark.Groups[2].Value == "=");
+            Assert.All(marks, mark => RequireCompared(mark, target));
+            Assert.DoesNotContain(marks.SkipLast(1), mark => mark.Groups[3].Value == "=");
             if (text.EndsWith('=')) met++;
             else Assert.Equal(8, text.Split('\n').Length);
             close += marks.Count(mark => Math.Abs(Whole(mark.Groups[1]) - target) <= 3);
@@ -129,6 +131,15 @@ public sealed partial class CountdownNotesTests
         foreach (Capture result in match.Groups[6].Captures) Assert.Equal(int.Parse(result.Value[1..], CultureInfo.InvariantCulture), Apply(result.Value[..1], Math.Max(value, third), Math.Min(value, third)));
     }
 
+    // The sign is right, and the last digit is read out where the digits before it are the target's.
+    private static void RequireCompared(Match mark, int target)
+    {
+        int result = Whole(mark.Groups[1]);
+        Assert.Equal(Math.Sign(result - target), "<=>".IndexOf(mark.Groups[3].Value, StringComparison.Ordinal) - 1);
+        bool isNear = Math.Floor(result / 10.0) == Math.Floor(target / 10.0);
+        Assert.Equal(isNear ? s_digits[mark.Groups[1].Value[^1] - '0'] : "", mark.Groups[2].Value);
+    }
+
     // A letter and the number that the question has under it.
     private static int Number(Group group, IReadOnlyList<int> numbers)
     {
@@ -141,9 +152,10 @@ public sealed partial class CountdownNotesTests
 
     private static int Apply(string sign, int a, int b) => sign switch { "+" => a + b, "-" => a - b, "*" => a * b, _ => a % b == 0 ? a / b : -1 };
 
-    [GeneratedRegex(@"(\d+)([<=>])(?=[ \n]|$)")]
+    // The number, its last digit if that is read out, and the sign.
+    [GeneratedRegex(@"(\d+)(?:\.([a-z]+))?([<=>])(?=[ \n]|$)")]
     private static partial Regex Mark();
 
-    [GeneratedRegex(@"^([a-c]\d+)([-+*/])([a-c]\d+)=(\d+)[<=>]?(?: ([a-c]\d+):(?: ([-+*/]\d+)[<=>]?)*)?$")]
+    [GeneratedRegex(@"^([a-c]\d+)([-+*/])([a-c]\d+)=(\d+)(?:\.[a-z]+)?[<=>]?(?: ([a-c]\d+):(?: ([-+*/]\d+)(?:\.[a-z]+)?[<=>]?)*)?$")]
     private static partial Regex Line();
 }

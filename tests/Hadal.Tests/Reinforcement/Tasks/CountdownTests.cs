@@ -182,6 +182,10 @@ public sealed class CountdownTests
         Assert.Equal(["{\"numbers\":[3,7,25],\"target\":46}", "{\"numbers\":[1,2],\"target\":3}"], problems.Select(static p => p.ToJson()));
         Assert.Contains("[3, 7, 25]", problems[0].Prompt, StringComparison.Ordinal);
         Assert.Equal("a3 b7 c25 =46", new CountdownTask { Terse = true }.ToProblem([3, 7, 25], 46).Prompt);
+        CountdownTask readOut = new() { Terse = true, ReadOut = true };
+        Assert.Equal("a3 b7 c25 =four.six", readOut.ToProblem([3, 7, 25], 46).Prompt);
+        Assert.Equal("a1 b2 =one.zero.nine", readOut.ToProblem([1, 2], 109).Prompt);
+        Assert.Contains("equals four.six.", new CountdownTask { ReadOut = true }.ToProblem([3, 7, 25], 46).Prompt, StringComparison.Ordinal);
 
         (string Line, string Found)[] bad =
         [

@@ -6,14 +6,14 @@ namespace Hadal.Reinforcement.Tasks.Countdown;
 /// <summary>
 /// A search through three numbers in as few words as it can have, for models too small for <see cref="CountdownSearchTrace"/>: each line makes
 /// one number of two, and behind the colon stands what the third makes of it, each result with a sign that says whether it is less or more than the
-/// target, until the target is met. The question's letters say which number is
+/// target, until the target is met. The question reads the target out, and so do the notes with the last digit of a result that is as near as that. The question's letters say which number is
 /// which, so that a model finds the one that is left by its letter. First steps come in one order, a and b first, so that a line says which is next and none is tried twice.
 /// A writer has a patience of so many lines; when it is over without a hit, the answer is the last result, and wrong.
 /// </summary>
 /// <example>To make 46 of a3, b7 and c25:<code>
 /// a3+b7=10&lt; c25: +35&lt; -15&lt;
 /// b7-a3=4&lt; c25: +29&lt; -21&lt; *100&gt;
-/// a3*b7=21&lt; c25: +46=
+/// a3*b7=21&lt; c25: +46.six=
 /// </code></example>
 internal static class CountdownNotes
 {
@@ -67,8 +67,8 @@ internal static class CountdownNotes
     /// is equal. There is nothing to solve in it, only numbers to set beside each other, in the very places where a search does. Half of them are within three of
     /// the target, where a wrong sign costs most.
     /// <code>
-    /// a+b=45&lt; c: +110&gt; -49&gt;
-    /// a-b=12&lt; c: +46=
+    /// a+b=45.five&lt; c: +110&gt; -49.nine&gt;
+    /// a-b=12&lt; c: +46.six=
     /// </code>
     /// </summary>
     /// <param name="target">The target.</param>
@@ -115,8 +115,13 @@ internal static class CountdownNotes
         }
     }
 
-    // A result is set beside the target each time, so that meeting it is something that every result of the text teaches, not only the last.
-    private static char Compared(int value, int target) => value < target ? '<' : value > target ? '>' : '=';
+    // A result is set beside the target each time, so that meeting it is something that every result of the text teaches, not only the last. One that has all
+    // but the target's last digit is read out to the end before: then digits meet digits, and a target that was never asked for has none that are new.
+    private static string Compared(int value, int target)
+    {
+        char sign = value < target ? '<' : value > target ? '>' : '=';
+        return value / 10 == target / 10 ? $".{DigitWords.LastOf(value)}{sign}" : $"{sign}";
+    }
 
     private static Term[] Terms(IReadOnlyList<int> numbers) => [.. numbers.Select(static (number, i) => new Term($"{CountdownTask.Letter(i)}{number}", number))];
 

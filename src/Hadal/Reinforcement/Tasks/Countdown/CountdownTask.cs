@@ -1,3 +1,4 @@
+using System.Globalization;
 using Hadal.Reinforcement.Answers;
 
 namespace Hadal.Reinforcement.Tasks.Countdown;
@@ -29,6 +30,12 @@ public sealed class CountdownTask : VerifiableTask
 
     /// <summary>Asks in symbols (<c>a3 b7 c25 =46</c>: each number has a letter to be found by), for models too small to read, instead of in a sentence.</summary>
     public bool Terse { get; init; }
+
+    /// <summary>
+    /// Reads the target out digit by digit (<c>a3 b7 c25 =four.six</c>). Where a number is one token, its digits are what it shares with others: a model
+    /// that was asked for four.seven and nine.eight knows what four.eight is made of, and 48 would be new to it.
+    /// </summary>
+    public bool ReadOut { get; init; }
 
     /// <inheritdoc/>
     public override string Name => "countdown";
@@ -73,9 +80,10 @@ public sealed class CountdownTask : VerifiableTask
                 $"expected 1 to {CountdownProblem.MostNumbers} numbers from 0 to {CountdownProblem.LargestNumber}", nameof(numbers));
         }
 
+        string asked = ReadOut ? DigitWords.Of(target) : target.ToString(CultureInfo.InvariantCulture);
         string prompt = Terse
-            ? $"{string.Join(' ', numbers.Select(static (number, i) => $"{Letter(i)}{number}"))} ={target}"
-            : $"Using the numbers [{string.Join(", ", numbers)}], write an expression that equals {target}. You can use + - * / and parentheses, and "
+            ? $"{string.Join(' ', numbers.Select(static (number, i) => $"{Letter(i)}{number}"))} ={asked}"
+            : $"Using the numbers [{string.Join(", ", numbers)}], write an expression that equals {asked}. You can use + - * / and parentheses, and "
               + "each number at most once.";
         return new CountdownProblem(prompt, solution, [.. numbers], target);
     }
