@@ -6,8 +6,9 @@ namespace Hadal.Reinforcement.Tasks.Countdown;
 /// <summary>
 /// A search through three numbers in as few words as it can have, for models too small for <see cref="CountdownSearchTrace"/>: each line makes
 /// one number of two, and behind the colon stands what the third makes of it, each result with a sign that says whether it is less or more than the
-/// target, until the target is met. The question reads the target out, and so do the notes with the last digit of a result that is as near as that. The question's letters say which number is
-/// which, so that a model finds the one that is left by its letter. First steps come in one order, a and b first, so that a line says which is next and none is tried twice.
+/// target, until the target is met. The question reads the target out, and the notes read out the last digit of a result that has the digits before it:
+/// so digits meet digits. The question's letters say which number is which, so that a model finds the one that is left by its letter. First steps come in
+/// one order, a and b first, so that a line says which is next and none is tried twice.
 /// A writer has a patience of so many lines; when it is over without a hit, the answer is the last result, and wrong.
 /// </summary>
 /// <example>To make 46 of a3, b7 and c25:<code>
@@ -115,8 +116,8 @@ internal static class CountdownNotes
         }
     }
 
-    // A result is set beside the target each time, so that meeting it is something that every result of the text teaches, not only the last. One that has all
-    // but the target's last digit is read out to the end before: then digits meet digits, and a target that was never asked for has none that are new.
+    // A result is set beside the target each time, so that meeting it is something that every result of the text teaches, not only the last. Digits are read
+    // out because a target that was never asked for has none that are new.
     private static string Compared(int value, int target)
     {
         char sign = value < target ? '<' : value > target ? '>' : '=';
