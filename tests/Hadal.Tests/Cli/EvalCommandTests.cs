@@ -29,13 +29,15 @@ public sealed class EvalCommandTests : IDisposable
         string model = SharedData.Require("stories260K"), problems = _folder.At("problems.jsonl"), transcripts = _folder.At("out.jsonl");
         File.WriteAllLines(problems, ["""{"numbers":[3,7,25],"target":46}""", """{"numbers":[1,2],"target":3}"""]);
         HadalProcess run = ConsoleRun.Run(
-            "eval", model, "--task", "countdown", "--problems", problems, "--samples", "3", "--max-tokens", "8", "--transcripts", transcripts, "--json");
+            "eval", model, "--task", "countdown", "--terse", "--read-out", "--problems", problems, "--samples", "3", "--max-tokens", "8", "--transcripts", transcripts,
+            "--json");
         Assert.Equal(0, run.ExitCode);
         using JsonDocument summary = JsonDocument.Parse(run.Output.Trim().Split('\n')[^1]);
         Assert.Equal((2, 3), (summary.RootElement.GetProperty("problems").GetInt32(), summary.RootElement.GetProperty("samples").GetInt32()));
         JsonElement[] lines = [.. File.ReadLines(transcripts).Select(line => JsonDocument.Parse(line).RootElement)];
         Assert.Equal([46, 46, 46, 3, 3, 3], lines.Select(line => line.GetProperty("target").GetInt32()));
         Assert.All(lines, line => Assert.False(line.GetProperty("correct").GetBoolean()));
+        Assert.Equal("a3 b7 c25 =four.six", lines[0].GetProperty("prompt").GetString());
         ConsoleRun.Run("eval", model, "--task", "countdown", "--problems", _folder.At("missing")).RequireError(1, "missing");
     }
 
