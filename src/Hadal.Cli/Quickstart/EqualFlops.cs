@@ -71,10 +71,14 @@ internal static class EqualFlops
     {
         string teacher = context.Output(QuickstartStages.Zero), student = context.Output(QuickstartStages.Student);
         Spent teaching = Teaching(teacher, context.Tokens(QuickstartStages.Samples), student, RunOf(context.Output(QuickstartStages.Distilled)));
-        ModelScore before = RecipeReader.Read<ModelScore>(context.Output(QuickstartStages.ScoreOf(QuickstartStages.Student)));
         ModelFlops flops = FlopsOf(student);
-        double step = plan.ZeroProblems * plan.GroupSize * (before.ResponseTokens * flops.Inference + (before.ResponseTokens + PromptTokens) * flops.Training);
+
+        // Responses grow: they are taken to be as long as before on average with those of the reinforced teacher.
+        double tokens = (ResponseTokens(QuickstartStages.Student) + ResponseTokens(QuickstartStages.Zero)) / 2;
+        double step = plan.ZeroProblems * plan.GroupSize * (tokens * flops.Inference + (tokens + PromptTokens) * flops.Training);
         return Math.Max(1, (int)Math.Round(teaching.Total / step));
+
+        double ResponseTokens(string model) => RecipeReader.Read<ModelScore>(context.Output(QuickstartStages.ScoreOf(model))).ResponseTokens;
     }
 
     /// <summary>The folder of the run that a model's folder lies in.</summary>

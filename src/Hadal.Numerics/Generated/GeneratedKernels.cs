@@ -34,11 +34,17 @@ public static class GeneratedKernels
     private static readonly Lazy<ByteTileKernelSet?> s_byteTiles =
         new(() => KernelSelection.Current == KernelKind.Generated && s_byteTilesObstacle.Value == null ? new ByteTileKernelSet() : null);
 
+    private static readonly Lazy<string?> s_vectorBytesObstacle = new(() =>
+        Obstacle(VectorByteKernelSet.Needs) ?? (s_byteTilesObstacle.Value == null ? "AMX tiles are faster" : null));
+
+    private static readonly Lazy<VectorByteKernelSet?> s_vectorBytes =
+        new(() => KernelSelection.Current == KernelKind.Generated && s_vectorBytesObstacle.Value == null ? new VectorByteKernelSet() : null);
+
     /// <summary>All families, in the order in which users should read of them.</summary>
     public static IReadOnlyList<GeneratedKernelFamily> Families { get; } =
     [
         new("BF16 products on AMX tiles", s_tilesObstacle.Value), new("INT8 products on AMX tiles", s_byteTilesObstacle.Value),
-        new("BF16 products with AVX512-BF16", s_vectorTilesObstacle.Value),
+        new("BF16 products with AVX512-BF16", s_vectorTilesObstacle.Value), new("INT8 products with AVX512-VNNI", s_vectorBytesObstacle.Value),
     ];
 
     /// <summary>The processor's instruction sets for which generated code exists or could, by name.</summary>
@@ -49,6 +55,9 @@ public static class GeneratedKernels
 
     /// <summary>Products of bytes on tiles; null where managed kernels compute them.</summary>
     internal static ByteTileKernelSet? ByteTiles => s_byteTiles.Value;
+
+    /// <summary>Products of bytes in vector registers; null where tiles or managed kernels compute them.</summary>
+    internal static VectorByteKernelSet? VectorBytes => s_vectorBytes.Value;
 
     private static string? TilesObstacle(ProcessorFeatures needs) => Environment.GetEnvironmentVariable(TilesVariable) == "0"
         ? $"{TilesVariable} turns tile registers off"

@@ -6,7 +6,7 @@ namespace Hadal.Numerics;
 /// <summary>Products of bytes that never leave their registers, with the fastest instructions that products of blocks use.</summary>
 internal static class ByteProductCeiling
 {
-    private const int Rounds = 1 << 16, TileRounds = 1 << 13;
+    private const int Rounds = 1 << 16, GeneratedRounds = 1 << 13;
 
     // Ten chains hide the latency of two units.
     private const int Chains = 10;
@@ -18,16 +18,16 @@ internal static class ByteProductCeiling
     public static double Gigaops(WorkerPool pool, TimeSpan duration) => PanelProduct.Best switch
     {
         PanelInstructions.Vector128 => Gigaops<ByteLanes128, Vector128<int>, Vector128<float>>(pool, duration),
-        PanelInstructions.Avx2 => Gigaops<ByteLanes256<Avx2Dot>, Vector256<int>, Vector256<float>>(pool, duration),
-        PanelInstructions.ByteTiles => Gigaops(GeneratedKernels.ByteTiles!, pool, duration),
+        PanelInstructions.Avx2 or PanelInstructions.Avx2Avx512 => Gigaops<ByteLanes256<Avx2Dot>, Vector256<int>, Vector256<float>>(pool, duration),
+        PanelInstructions.Avx512Vnni => Gigaops(new VectorJob(GeneratedKernels.VectorBytes!), VectorByteKernelSet.OperationsPerCeilingRound, pool, duration),
+        PanelInstructions.ByteTiles => Gigaops(new TileJob(GeneratedKernels.ByteTiles!), ByteTileKernelSet.OperationsPerCeilingRound, pool, duration),
         _ => Gigaops<ByteLanes256<VnniDot>, Vector256<int>, Vector256<float>>(pool, duration),
     };
 
-    private static double Gigaops(ByteTileKernelSet kernels, WorkerPool pool, TimeSpan duration)
+    private static double Gigaops<TJob>(TJob job, int operationsPerRound, WorkerPool pool, TimeSpan duration) where TJob : struct, IParallelJob
     {
-        TileJob job = new(kernels);
         double seconds = MachineCeilings.BestRound(pool, ref job, duration);
-        return (double)ByteTileKernelSet.OperationsPerCeilingRound * TileRounds * pool.Count / seconds / 1e9;
+        return (double)operationsPerRound * GeneratedRounds * pool.Count / seconds / 1e9;
     }
 
     private static double Gigaops<TLanes, TInt, TVector>(WorkerPool pool, TimeSpan duration)
@@ -42,7 +42,12 @@ internal static class ByteProductCeiling
 
     private readonly struct TileJob(ByteTileKernelSet kernels) : IParallelJob
     {
-        public void Execute(int part) => kernels.MultiplyInRegisters(TileRounds);
+        public void Execute(int part) => kernels.MultiplyInRegisters(GeneratedRounds);
+    }
+
+    private readonly struct VectorJob(VectorByteKernelSet kernels) : IParallelJob
+    {
+        public void Execute(int part) => kernels.MultiplyInRegisters(GeneratedRounds);
     }
 
     private readonly unsafe struct Job<TLanes, TInt, TVector>(float[] sinks) : IParallelJob
@@ -60,18 +65,20 @@ internal static class ByteProductCeiling
         private static TInt Run(TInt w, TInt x)
         {
             TInt s0 = w, s1 = w, s2 = w, s3 = w, s4 = w, s5 = w, s6 = w, s7 = w, s8 = w, s9 = w;
+
+            // Another chain's sum for weights, which no compiler can take out of the loop or use twice.
             for (int i = 0; i < Rounds; i++)
             {
-                s0 = TLanes.Dot(s0, w, x);
-                s1 = TLanes.Dot(s1, w, x);
-                s2 = TLanes.Dot(s2, w, x);
-                s3 = TLanes.Dot(s3, w, x);
-                s4 = TLanes.Dot(s4, w, x);
-                s5 = TLanes.Dot(s5, w, x);
-                s6 = TLanes.Dot(s6, w, x);
-                s7 = TLanes.Dot(s7, w, x);
-                s8 = TLanes.Dot(s8, w, x);
-                s9 = TLanes.Dot(s9, w, x);
+                s0 = TLanes.Dot(s0, s1, x);
+                s1 = TLanes.Dot(s1, s2, x);
+                s2 = TLanes.Dot(s2, s3, x);
+                s3 = TLanes.Dot(s3, s4, x);
+                s4 = TLanes.Dot(s4, s5, x);
+                s5 = TLanes.Dot(s5, s6, x);
+                s6 = TLanes.Dot(s6, s7, x);
+                s7 = TLanes.Dot(s7, s8, x);
+                s8 = TLanes.Dot(s8, s9, x);
+                s9 = TLanes.Dot(s9, s0, x);
             }
 
             return TLanes.Or(

@@ -12,7 +12,8 @@ internal static unsafe class CacheLines
     /// <summary>Bytes of a cache line.</summary>
     public const int Size = 64;
 
-    private const int PageBytes = 4096, SpreadPages = 8;
+    /// <summary>Bytes of a page, and pages that <see cref="PrefetchSpread"/> asks for lines of.</summary>
+    public const int PageBytes = 4096, SpreadPages = 8;
 
     /// <summary>Bytes between what is read and what <see cref="PrefetchSpread"/> asks for.</summary>
     public const int SpreadBytes = SpreadPages * PageBytes;

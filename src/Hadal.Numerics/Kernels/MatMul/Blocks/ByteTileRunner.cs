@@ -13,6 +13,8 @@ internal readonly unsafe struct ByteTileRunner<TFormat> : IPanelRunner where TFo
 
     public static int ScratchBytes => sizeof(Scratch);
 
+    public static int Rows => PanelProduct.KernelRows;
+
     public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, byte* scratch)
     {
         int done = 0;

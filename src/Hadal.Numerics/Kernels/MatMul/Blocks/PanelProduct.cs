@@ -13,13 +13,19 @@ internal enum PanelInstructions
     /// <summary>256-bit registers, byte products in pairs of 16 bits.</summary>
     Avx2,
 
+    /// <summary>The same, and 512-bit registers for what is F32.</summary>
+    Avx2Avx512,
+
     /// <summary>256-bit registers, byte products in 32 bits.</summary>
     AvxVnni,
 
     /// <summary>The same, and 512-bit registers for what is F32.</summary>
-    AvxVnni512,
+    AvxVnniAvx512,
 
-    /// <summary>The same, and generated code for more than a few rows of whole numbers.</summary>
+    /// <summary>512-bit registers, byte products in 32 bits by generated code.</summary>
+    Avx512Vnni,
+
+    /// <summary>What <see cref="AvxVnniAvx512"/> does, and generated code for more than a few rows of whole numbers.</summary>
     ByteTiles,
 }
 
@@ -41,7 +47,7 @@ internal static unsafe class PanelProduct
 
     // A region has about so many parts; each reads so many bytes, or computes as long as that takes.
     private const int WantedParts = 32;
-    private const long LeastPartCost = 8 * 1024, MostPartCost = 64 * 1024;
+    private const long LeastPartCost = 8 * 1024, MostPartCost = 1024 * 1024;
 
     // Floats of memory for a job, and of a cache line, at which what follows begins.
     private const int JobLength = 64, LineFloats = CacheLines.Size / sizeof(float);
@@ -49,11 +55,11 @@ internal static unsafe class PanelProduct
     // Activations below it are rounded by the calling thread: a parallel region would take longer.
     private const long AloneElements = 16 * 1024;
 
-    /// <summary>The instructions of this process.</summary>
-    public static PanelInstructions Best { get; } = !Avx2.IsSupported ? PanelInstructions.Vector128
-        : !AvxVnni.IsSupported ? PanelInstructions.Avx2
-        : !Vector512.IsHardwareAccelerated ? PanelInstructions.AvxVnni
-        : GeneratedKernels.ByteTiles is null ? PanelInstructions.AvxVnni512 : PanelInstructions.ByteTiles;
+    /// <summary>All that this process can use, the fastest last.</summary>
+    public static IReadOnlyList<PanelInstructions> Usable { get; } = [.. Enum.GetValues<PanelInstructions>().Where(CanUse)];
+
+    /// <summary>The fastest that this process can use.</summary>
+    public static PanelInstructions Best { get; } = Usable[^1];
 
     /// <summary>
     /// c [rows of g] = a [rows of g] · b_gᵀ for each group g; <paramref name="offsets"/> are empty for a single product.
@@ -121,6 +127,18 @@ internal static unsafe class PanelProduct
         }
     }
 
+    private static bool CanUse(PanelInstructions instructions) => instructions switch
+    {
+        PanelInstructions.Vector128 => true,
+        PanelInstructions.Avx2 => Avx2.IsSupported,
+        PanelInstructions.Avx2Avx512 => Avx2.IsSupported && Vector512.IsHardwareAccelerated,
+        PanelInstructions.AvxVnni => AvxVnni.IsSupported,
+        PanelInstructions.AvxVnniAvx512 => AvxVnni.IsSupported && Vector512.IsHardwareAccelerated,
+        PanelInstructions.Avx512Vnni => GeneratedKernels.VectorBytes is not null,
+        PanelInstructions.ByteTiles => GeneratedKernels.ByteTiles is not null && CanUse(PanelInstructions.AvxVnniAvx512),
+        _ => throw new UnreachableException(),
+    };
+
     // Rows of activations made ready for kernels.
     private readonly struct Preparation(Matrix a, PanelInput input, bool rounds) : IParallelJob
     {
@@ -142,27 +160,45 @@ internal static unsafe class PanelProduct
         public void Run<TFormat>() where TFormat : struct, IBlockFormat
         {
             PanelLayout layout = PanelLayout.Of<TFormat>();
-            if (typeof(TFormat) == typeof(F8Format))
+            if (typeof(TFormat) == typeof(F8Format)) RunFloats(layout);
+            else RunIntegers<TFormat>(layout);
+        }
+
+        private void RunFloats(PanelLayout layout)
+        {
+            switch (instructions)
             {
-                if (instructions >= PanelInstructions.AvxVnni512) Run<FewRowsRunner<F8Rows<E4M3Lanes512, Simd512, Vector512<float>>>>(layout);
-                else if (instructions == PanelInstructions.Vector128) Run<FewRowsRunner<F8Rows<E4M3Lanes128, Simd128, Vector128<float>>>>(layout);
-                else Run<FewRowsRunner<F8Rows<E4M3Lanes256, Simd256, Vector256<float>>>>(layout);
+                case PanelInstructions.Vector128:
+                    Run<FewRowsRunner<F8Rows<E4M3Lanes128, Simd128, Vector128<float>>>>(layout);
+                    break;
+                case PanelInstructions.Avx2 or PanelInstructions.AvxVnni:
+                    Run<FewRowsRunner<F8Rows<E4M3Lanes256, Simd256, Vector256<float>>>>(layout);
+                    break;
+                default:
+                    Run<FewRowsRunner<F8Rows<E4M3Lanes512, Simd512, Vector512<float>>>>(layout);
+                    break;
             }
-            else if (instructions == PanelInstructions.Vector128)
+        }
+
+        private void RunIntegers<TFormat>(PanelLayout layout) where TFormat : struct, IBlockFormat
+        {
+            switch (instructions)
             {
-                Run<FewRowsRunner<IntegerRows<TFormat, ByteLanes128, Vector128<int>, Simd128, Vector128<float>>>>(layout);
-            }
-            else if (instructions == PanelInstructions.Avx2)
-            {
-                Run<FewRowsRunner<IntegerRows<TFormat, ByteLanes256<Avx2Dot>, Vector256<int>, Simd256, Vector256<float>>>>(layout);
-            }
-            else if (instructions != PanelInstructions.ByteTiles)
-            {
-                Run<FewRowsRunner<IntegerRows<TFormat, ByteLanes256<VnniDot>, Vector256<int>, Simd256, Vector256<float>>>>(layout);
-            }
-            else
-            {
-                Run<ByteTileRunner<TFormat>>(layout);
+                case PanelInstructions.Vector128:
+                    Run<FewRowsRunner<IntegerRows<TFormat, ByteLanes128, Vector128<int>, Simd128, Vector128<float>>>>(layout);
+                    break;
+                case PanelInstructions.Avx2 or PanelInstructions.Avx2Avx512:
+                    Run<FewRowsRunner<IntegerRows<TFormat, ByteLanes256<Avx2Dot>, Vector256<int>, Simd256, Vector256<float>>>>(layout);
+                    break;
+                case PanelInstructions.AvxVnni or PanelInstructions.AvxVnniAvx512:
+                    Run<FewRowsRunner<IntegerRows<TFormat, ByteLanes256<VnniDot>, Vector256<int>, Simd256, Vector256<float>>>>(layout);
+                    break;
+                case PanelInstructions.Avx512Vnni:
+                    Run<VectorByteRunner<TFormat>>(layout);
+                    break;
+                default:
+                    Run<ByteTileRunner<TFormat>>(layout);
+                    break;
             }
         }
 
@@ -216,7 +252,7 @@ internal static unsafe class PanelProduct
         {
             if (_inner == 0) sums.Clear(rows);
             byte* elements = panel + _headsBytes;
-            int stretch = rows <= KernelRows ? _inner : StretchColumns;
+            int stretch = rows <= TRunner.Rows ? _inner : StretchColumns;
             for (int column = 0; column < _inner; column += stretch)
             {
                 int columns = Math.Min(stretch, _inner - column), block = column / layout.BlockElements;

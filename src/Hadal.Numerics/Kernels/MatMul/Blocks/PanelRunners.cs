@@ -34,6 +34,9 @@ internal unsafe interface IPanelRunner
     /// <summary>Bytes of memory of its thread that it takes.</summary>
     static abstract int ScratchBytes { get; }
 
+    /// <summary>Rows for which it reads a panel once.</summary>
+    static abstract int Rows { get; }
+
     /// <summary>Continues the sums of rows over a stretch of a panel.</summary>
     static abstract void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, byte* scratch);
 }
@@ -49,6 +52,8 @@ internal unsafe interface IFewRows
 internal readonly unsafe struct FewRowsRunner<TKernel> : IPanelRunner where TKernel : struct, IFewRows
 {
     public static int ScratchBytes => 0;
+
+    public static int Rows => PanelProduct.KernelRows;
 
     public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, byte* scratch)
     {

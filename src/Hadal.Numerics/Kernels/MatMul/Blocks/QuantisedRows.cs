@@ -7,8 +7,9 @@ namespace Hadal.Numerics;
 /// <param name="Scale">Factor of the bytes.</param>
 /// <param name="NegativeSum">-Scale times the sum of the bytes, for weights with minima.</param>
 /// <param name="First">Sum of the first 16 bytes.</param>
-/// <param name="Second">Sum of the other 16.</param>
-internal readonly record struct ActivationScale(float Scale, float NegativeSum, int First, int Second);
+/// <param name="Second">Sum of the other 16; a pair of words with the first, which one instruction multiplies by biases and adds.</param>
+/// <param name="MinusSum">Minus the sum of all.</param>
+internal readonly record struct ActivationScale(float Scale, float NegativeSum, short First, short Second, int MinusSum);
 
 /// <summary>
 /// Rows of activations, rounded to signed bytes with a scale for each 32 columns: what all products with weights in ggml's blocks multiply.
@@ -76,7 +77,7 @@ internal readonly unsafe struct QuantisedRows(sbyte* bytes, ActivationScale* sca
         if (!finite || largest < Smallest)
         {
             new Span<sbyte>(bytes, Block).Clear();
-            return new ActivationScale(finite ? 0 : float.NaN, finite ? 0 : float.NaN, 0, 0);
+            return new ActivationScale(finite ? 0 : float.NaN, finite ? 0 : float.NaN, 0, 0, 0);
         }
 
         float inverse = 127 / largest;
@@ -94,7 +95,7 @@ internal readonly unsafe struct QuantisedRows(sbyte* bytes, ActivationScale* sca
     private static ActivationScale Of(float largest, int first, int second)
     {
         float scale = largest / 127;
-        return new ActivationScale(scale, -(scale * (first + second)), first, second);
+        return new ActivationScale(scale, -(scale * (first + second)), (short)first, (short)second, -(first + second));
     }
 
     // A register for each half.

@@ -1,0 +1,38 @@
+namespace Hadal.Numerics;
+
+/// <summary>What a product of rows and a stretch of a panel is called with. The kernel uses <see cref="Blocks"/> as a variable, which ends at zero.</summary>
+internal unsafe struct VectorByteArguments
+{
+    /// <summary>The first row of activations.</summary>
+    public sbyte* Activations;
+
+    /// <summary>Bytes from row to row.</summary>
+    public long Stride;
+
+    /// <summary>The scales of the first row.</summary>
+    public ActivationScale* Scales;
+
+    /// <summary>Bytes from row to row.</summary>
+    public long ScaleStride;
+
+    /// <summary>The scales of the weights.</summary>
+    public byte* Heads;
+
+    /// <summary>The elements of the weights.</summary>
+    public byte* Elements;
+
+    /// <summary>How many blocks, one at least.</summary>
+    public long Blocks;
+
+    /// <summary>Where weights end that are asked for ahead of their use; null if none are.</summary>
+    public byte* PrefetchEnd;
+
+    /// <summary>For each row of activations 16 sums, one for each row of weights.</summary>
+    public float* Sums;
+
+    /// <summary>Bytes from row to row.</summary>
+    public long SumStride;
+
+    /// <summary>Not zero if the sums begin at zero, whatever the memory holds.</summary>
+    public long Begin;
+}
