@@ -149,8 +149,10 @@ public static unsafe class Attention
         GC.KeepAlive(dq.Buffer);
     }
 
+    // Only the tile unit. Vector registers multiply pairs of BF16 at twice the rate of F32, which pays for packing keys where many rows pass over them, but
+    // not in decoding, where one row does; and both must have the same bits.
     private static TileKernelSet? Tiles(KernelKind kind, ProductPrecision precision) =>
-        kind == KernelKind.Generated && precision == ProductPrecision.BF16 ? GeneratedKernels.Tiles : null;
+        kind == KernelKind.Generated && precision == ProductPrecision.BF16 && GeneratedKernels.Tiles is { Instructions: TileInstructions.Amx } tiles ? tiles : null;
 
     // The counter of tasks has a cache line to itself: all workers write it. Behind it the slices, then their page tables.
     private static int* Plan(ReadOnlySpan<AttentionSequence> sequences, out AttentionSlice* slices)

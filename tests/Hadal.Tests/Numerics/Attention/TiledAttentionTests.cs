@@ -167,6 +167,6 @@ public sealed class TiledAttentionTests
     }
 
     private static void RequireTiles() => Skip.If(
-        GeneratedKernels.Tiles == null,
+        GeneratedKernels.Tiles is not { Instructions: TileInstructions.Amx },
         KernelSelection.Current == KernelKind.Generated ? GeneratedKernels.Families[0].Obstacle : $"kernels are {KernelSelection.Current}");
 }
