@@ -34,17 +34,17 @@ public static class GeneratedKernels
     private static readonly Lazy<ByteTileKernelSet?> s_byteTiles =
         new(() => KernelSelection.Current == KernelKind.Generated && s_byteTilesObstacle.Value == null ? new ByteTileKernelSet() : null);
 
-    private static readonly Lazy<string?> s_vectorBytesObstacle = new(() =>
-        Obstacle(VectorByteKernelSet.Needs) ?? (s_byteTilesObstacle.Value == null ? "AMX tiles are faster" : null));
+    private static readonly Lazy<string?> s_panelsObstacle = new(() =>
+        Obstacle(PanelKernelSet.Needs) ?? (s_byteTilesObstacle.Value == null ? "AMX tiles are faster" : null));
 
-    private static readonly Lazy<VectorByteKernelSet?> s_vectorBytes =
-        new(() => KernelSelection.Current == KernelKind.Generated && s_vectorBytesObstacle.Value == null ? new VectorByteKernelSet() : null);
+    private static readonly Lazy<PanelKernelSet?> s_panels =
+        new(() => KernelSelection.Current == KernelKind.Generated && s_panelsObstacle.Value == null ? new PanelKernelSet() : null);
 
     /// <summary>All families, in the order in which users should read of them.</summary>
     public static IReadOnlyList<GeneratedKernelFamily> Families { get; } =
     [
         new("BF16 products on AMX tiles", s_tilesObstacle.Value), new("INT8 products on AMX tiles", s_byteTilesObstacle.Value),
-        new("BF16 products with AVX512-BF16", s_vectorTilesObstacle.Value), new("INT8 products with AVX512-VNNI", s_vectorBytesObstacle.Value),
+        new("BF16 products with AVX512-BF16", s_vectorTilesObstacle.Value), new("products with weights in blocks with AVX512-VNNI", s_panelsObstacle.Value),
     ];
 
     /// <summary>The processor's instruction sets for which generated code exists or could, by name.</summary>
@@ -56,8 +56,8 @@ public static class GeneratedKernels
     /// <summary>Products of bytes on tiles; null where managed kernels compute them.</summary>
     internal static ByteTileKernelSet? ByteTiles => s_byteTiles.Value;
 
-    /// <summary>Products of bytes in vector registers; null where tiles or managed kernels compute them.</summary>
-    internal static VectorByteKernelSet? VectorBytes => s_vectorBytes.Value;
+    /// <summary>Products with weights in blocks in vector registers; null where tiles or managed kernels compute them.</summary>
+    internal static PanelKernelSet? Panels => s_panels.Value;
 
     private static string? TilesObstacle(ProcessorFeatures needs) => Environment.GetEnvironmentVariable(TilesVariable) == "0"
         ? $"{TilesVariable} turns tile registers off"

@@ -24,6 +24,7 @@ internal sealed unsafe class TileKernelSet : IDisposable
     private readonly ExecutableMemory _memory;
     private readonly nint[] _products = new nint[TileProductCode.MostRowTiles];
     private readonly nint[] _directProducts = new nint[TileProductCode.MostRowTiles];
+    private readonly nint[] _directProductsOfFewRows = new nint[VectorTileCode.MostFewRows];
     private readonly nint[] _packings = new nint[8];
     private nint _configure;
     private nint _release;
@@ -43,6 +44,13 @@ internal sealed unsafe class TileKernelSet : IDisposable
         else
         {
             AddProducts(VectorTileCode.EmitNothing, VectorTileCode.EmitNothing, VectorTileCode.EmitCeiling, VectorTileCode.EmitProduct, VectorTileCode.EmitDirectProduct);
+            for (int i = 0; i < _directProductsOfFewRows.Length; i++)
+            {
+                int index = i;
+                assembler.Add(
+                    kernel => VectorTileCode.EmitDirectProductOfFewRows(kernel, index + 1), address => _directProductsOfFewRows[index] = address,
+                    usesLowVectors: true);
+            }
         }
 
         for (int i = 0; i < _packings.Length; i++)
@@ -90,10 +98,14 @@ internal sealed unsafe class TileKernelSet : IDisposable
     public void Multiply(int rowTiles, TileProductArguments* arguments) =>
         ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_products[rowTiles - 1])(arguments);
 
-    /// <summary>Computes 16 columns of one to three panels of rows, from a right factor that is not packed.</summary>
+    /// <summary>Computes 16 columns of up to three panels of rows, from a right factor that is not packed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void MultiplyDirectly(int rowTiles, DirectProductArguments* arguments) =>
-        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_directProducts[rowTiles - 1])(arguments);
+    public void MultiplyDirectly(int rows, DirectProductArguments* arguments)
+    {
+        bool few = Instructions == TileInstructions.Avx512 && rows <= VectorTileCode.MostFewRows;
+        nint product = few ? _directProductsOfFewRows[rows - 1] : _directProducts[TileShape.OuterTiles(rows) - 1];
+        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)product)(arguments);
+    }
 
     /// <summary>Packs tiles of a factor; <paramref name="isLeft"/> says for which side of the product.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -9,26 +9,20 @@ namespace Hadal.Numerics;
 /// panel by four activations that it broadcasts, and adds them up in 32 bits, which is exact. Weights are unpacked in registers, for up to eight rows.
 /// </summary>
 /// <param name="c">Takes the instructions.</param>
-/// <param name="rows">Rows of activations, one to <see cref="VectorByteKernelSet.MostRows"/>.</param>
+/// <param name="rows">Rows of activations, one to <see cref="PanelKernelSet.MostRows"/>.</param>
 internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TFormat : struct, IBlockFormat
 {
-    // Offsets in VectorByteArguments and in ActivationScale.
-    private const int Activations = 0, Stride = 8, Scales = 16, ScaleStride = 24, Heads = 32, Elements = 40, Blocks = 48, PrefetchEnd = 56, Sums = 64, SumStride = 72, Begin = 80;
+    // Offsets in ActivationScale.
     private const int NegativeSum = 4, HalfSums = 8, MinusSum = 12;
 
     // Four columns of 16 rows fill a register; half of a part has four such groups.
     private const int Groups = PanelLayout.PartColumns / 8, GroupColumns = 4;
-
-    // Rows that are addressed from one register, as 0, 1, 2 and 3 strides.
-    private const int RowsOfBase = 4;
 
     // A sum must not wait for the addition before: few rows have several sums each, which are added in the end.
     private static readonly int[] s_chains = [4, 4, 2, 1, 1, 1, 1, 1];
 
     private static readonly AssemblerRegisterZMM s_nibble = zmm24, s_upper = zmm25, s_bias = zmm26, s_secondBias = zmm27, s_weights = zmm28, s_high = zmm29,
         s_factor = zmm30, s_minimum = zmm31;
-
-    private static readonly AssemblerRegister64[] s_kept = [rbx, rbp, rsi, rdi, r12, r13, r14, r15];
 
     private readonly int _chains = s_chains[rows - 1];
 
@@ -51,25 +45,25 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
     public void EmitProduct()
     {
         Label zero = c.CreateLabel(), start = c.CreateLabel(), block = c.CreateLabel(), part = c.CreateLabel();
-        foreach (AssemblerRegister64 register in s_kept) c.push(register);
+        PanelCode.EmitBegin(c);
         EmitConstants();
-        c.cmp(__qword_ptr[rcx + Begin], 0);
+        c.cmp(__qword_ptr[rcx + PanelCode.Begin], 0);
         c.jne(zero);
         EmitSums((sums, address) => c.vmovups(sums, address));
         c.jmp(start);
         c.Label(ref zero);
         for (int row = 0; row < rows; row++) EmitZero(Sum(row));
         c.Label(ref start);
-        c.mov(rax, __qword_ptr[rcx + Elements]);
-        c.mov(rdx, __qword_ptr[rcx + Heads]);
-        c.mov(r8, __qword_ptr[rcx + Activations]);
-        c.mov(r9, __qword_ptr[rcx + Scales]);
-        c.mov(r10, __qword_ptr[rcx + Stride]);
-        c.mov(r11, __qword_ptr[rcx + ScaleStride]);
+        c.mov(rax, __qword_ptr[rcx + PanelCode.Elements]);
+        c.mov(rdx, __qword_ptr[rcx + PanelCode.Heads]);
+        c.mov(r8, __qword_ptr[rcx + PanelCode.Activations]);
+        c.mov(r9, __qword_ptr[rcx + PanelCode.Scales]);
+        c.mov(r10, __qword_ptr[rcx + PanelCode.Stride]);
+        c.mov(r11, __qword_ptr[rcx + PanelCode.ScaleStride]);
         c.lea(rbx, __[r10 + r10 * 2]);
         c.lea(r12, __[r11 + r11 * 2]);
-        c.lea(r13, __[r8 + r10 * RowsOfBase]);
-        c.lea(r14, __[r9 + r11 * RowsOfBase]);
+        c.lea(r13, __[r8 + r10 * 4]);
+        c.lea(r14, __[r9 + r11 * 4]);
 
         c.Label(ref block);
         c.lea(rsi, __[rdx + TFormat.WideFields * TFormat.WideBytes * PanelLayout.Rows]);
@@ -85,11 +79,11 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
         c.dec(r15d);
         c.jne(part);
         c.add(rdx, TFormat.HeadBytes * PanelLayout.Rows);
-        c.dec(__qword_ptr[rcx + Blocks]);
+        c.dec(__qword_ptr[rcx + PanelCode.Blocks]);
         c.jne(block);
 
         EmitSums((sums, address) => c.vmovups(address, sums));
-        foreach (AssemblerRegister64 register in s_kept.Reverse()) c.pop(register);
+        PanelCode.EmitEnd(c);
     }
 
     private void EmitConstants()
@@ -109,8 +103,8 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
 
     private void EmitSums(Action<AssemblerRegisterZMM, AssemblerMemoryOperand> access)
     {
-        c.mov(rsi, __qword_ptr[rcx + Sums]);
-        c.mov(rdi, __qword_ptr[rcx + SumStride]);
+        c.mov(rsi, __qword_ptr[rcx + PanelCode.Sums]);
+        c.mov(rdi, __qword_ptr[rcx + PanelCode.SumStride]);
         for (int row = 0; row < rows; row++)
         {
             access(Sum(row), __[rsi]);
@@ -120,7 +114,7 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
 
     private void EmitPart()
     {
-        EmitPrefetch();
+        PanelCode.EmitPrefetch(c, half: TFormat.Bits == 4);
         EmitStart(isSecond: false);
         EmitGroups(isSecond: false);
         if (TFormat.HasHalves)
@@ -240,57 +234,6 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
         c.vcvtdq2ps(s_high, s_high);
     }
 
-    // CacheLines.PrefetchSpread, or of 256 bytes PrefetchSpreadHalf.
-    private void EmitPrefetch()
-    {
-        bool half = TFormat.Bits == 4;
-        Label none = c.CreateLabel();
-        c.cmp(__qword_ptr[rcx + PrefetchEnd], 0);
-        c.je(none);
-        c.mov(rbp, rax);
-        c.and(rbp, -CacheLines.SpreadBytes);
-        c.mov(edi, eax);
-        c.and(edi, CacheLines.SpreadBytes - 1);
-        c.shr(edi, 9);
-        c.shl(edi, 6);
-        c.lea(rbp, __[rbp + rdi + CacheLines.SpreadBytes]);
-        if (half)
-        {
-            c.mov(edi, eax);
-            c.and(edi, 256);
-            c.shl(edi, 6);
-            c.add(rbp, rdi);
-        }
-
-        EmitPrefetchOfPages(0);
-        if (!half) EmitPrefetchOfPages(CacheLines.SpreadPages / 2);
-        c.Label(ref none);
-    }
-
-    private void EmitPrefetchOfPages(int first)
-    {
-        const int Pages = CacheLines.SpreadPages / 2;
-        Label each = c.CreateLabel(), end = c.CreateLabel();
-        c.lea(rdi, Page(Pages - 1));
-        c.cmp(rdi, __qword_ptr[rcx + PrefetchEnd]);
-        c.jae(each);
-        for (int page = 0; page < Pages; page++) c.prefetcht1(Page(page));
-        c.jmp(end);
-        c.Label(ref each);
-        for (int page = 0; page < Pages - 1; page++)
-        {
-            c.lea(rdi, Page(page));
-            c.cmp(rdi, __qword_ptr[rcx + PrefetchEnd]);
-            c.jae(end);
-            c.prefetcht1(Page(page));
-        }
-
-        c.Label(ref end);
-        c.nop();
-
-        AssemblerMemoryOperand Page(int page) => __byte_ptr[rbp + (first + page) * CacheLines.PageBytes];
-    }
-
     private void EmitZero(AssemblerRegisterZMM register) => c.vpxord(register, register, register);
 
     private AssemblerRegisterZMM Integer(int row, int chain) => TilePackingCode.Zmm(8 + row * _chains + chain);
@@ -299,20 +242,7 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
 
     private static AssemblerRegisterZMM Half(int row) => TilePackingCode.Zmm(16 + row);
 
-    private static AssemblerMemoryOperand Activation(int row, int offset) => OfRow(row, offset, r8, r13, r10, rbx);
+    private static AssemblerMemoryOperand Activation(int row, int offset) => PanelCode.OfRow(row, offset, r8, r13, r10, rbx);
 
-    private static AssemblerMemoryOperand Scale(int row, int offset) => OfRow(row, offset, r9, r14, r11, r12);
-
-    private static AssemblerMemoryOperand OfRow(
-        int row, int offset, AssemblerRegister64 first, AssemblerRegister64 fourth, AssemblerRegister64 stride, AssemblerRegister64 threeStrides)
-    {
-        AssemblerRegister64 start = row < RowsOfBase ? first : fourth;
-        return (row % RowsOfBase) switch
-        {
-            0 => __dword_bcst[start + offset],
-            1 => __dword_bcst[start + stride + offset],
-            2 => __dword_bcst[start + stride * 2 + offset],
-            _ => __dword_bcst[start + threeStrides + offset],
-        };
-    }
+    private static AssemblerMemoryOperand Scale(int row, int offset) => PanelCode.OfRow(row, offset, r9, r14, r11, r12);
 }

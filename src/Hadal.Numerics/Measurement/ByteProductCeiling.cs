@@ -19,7 +19,7 @@ internal static class ByteProductCeiling
     {
         PanelInstructions.Vector128 => Gigaops<ByteLanes128, Vector128<int>, Vector128<float>>(pool, duration),
         PanelInstructions.Avx2 or PanelInstructions.Avx2Avx512 => Gigaops<ByteLanes256<Avx2Dot>, Vector256<int>, Vector256<float>>(pool, duration),
-        PanelInstructions.Avx512Vnni => Gigaops(new VectorJob(GeneratedKernels.VectorBytes!), VectorByteKernelSet.OperationsPerCeilingRound, pool, duration),
+        PanelInstructions.Avx512Vnni => Gigaops(new VectorJob(GeneratedKernels.Panels!), PanelKernelSet.OperationsPerCeilingRound, pool, duration),
         PanelInstructions.ByteTiles => Gigaops(new TileJob(GeneratedKernels.ByteTiles!), ByteTileKernelSet.OperationsPerCeilingRound, pool, duration),
         _ => Gigaops<ByteLanes256<VnniDot>, Vector256<int>, Vector256<float>>(pool, duration),
     };
@@ -45,7 +45,7 @@ internal static class ByteProductCeiling
         public void Execute(int part) => kernels.MultiplyInRegisters(GeneratedRounds);
     }
 
-    private readonly struct VectorJob(VectorByteKernelSet kernels) : IParallelJob
+    private readonly struct VectorJob(PanelKernelSet kernels) : IParallelJob
     {
         public void Execute(int part) => kernels.MultiplyInRegisters(GeneratedRounds);
     }

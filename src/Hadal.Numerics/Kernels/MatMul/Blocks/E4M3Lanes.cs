@@ -21,6 +21,9 @@ internal readonly unsafe struct E4M3Lanes512 : IE4M3Lanes<E4M3Lanes512, Vector51
         _low1 = Vector512.Create(tables[192..]);
     }
 
+    /// <summary>For each magnitude the highest byte of F32, without sign, and behind the 128 of them the next one.</summary>
+    public static ReadOnlySpan<byte> Tables => s_tables;
+
     public static E4M3Lanes512 Create() => new(s_tables);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -22,7 +22,7 @@ internal enum PanelInstructions
     /// <summary>The same, and 512-bit registers for what is F32.</summary>
     AvxVnniAvx512,
 
-    /// <summary>512-bit registers, byte products in 32 bits by generated code.</summary>
+    /// <summary>512-bit registers, byte products in 32 bits, by generated code.</summary>
     Avx512Vnni,
 
     /// <summary>What <see cref="AvxVnniAvx512"/> does, and generated code for more than a few rows of whole numbers.</summary>
@@ -134,7 +134,7 @@ internal static unsafe class PanelProduct
         PanelInstructions.Avx2Avx512 => Avx2.IsSupported && Vector512.IsHardwareAccelerated,
         PanelInstructions.AvxVnni => AvxVnni.IsSupported,
         PanelInstructions.AvxVnniAvx512 => AvxVnni.IsSupported && Vector512.IsHardwareAccelerated,
-        PanelInstructions.Avx512Vnni => GeneratedKernels.VectorBytes is not null,
+        PanelInstructions.Avx512Vnni => GeneratedKernels.Panels is not null,
         PanelInstructions.ByteTiles => GeneratedKernels.ByteTiles is not null && CanUse(PanelInstructions.AvxVnniAvx512),
         _ => throw new UnreachableException(),
     };
@@ -173,6 +173,9 @@ internal static unsafe class PanelProduct
                     break;
                 case PanelInstructions.Avx2 or PanelInstructions.AvxVnni:
                     Run<FewRowsRunner<F8Rows<E4M3Lanes256, Simd256, Vector256<float>>>>(layout);
+                    break;
+                case PanelInstructions.Avx512Vnni when Avx512Vbmi.IsSupported:
+                    Run<FewRowsRunner<GeneratedF8Rows>>(layout);
                     break;
                 default:
                     Run<FewRowsRunner<F8Rows<E4M3Lanes512, Simd512, Vector512<float>>>>(layout);

@@ -124,3 +124,23 @@ internal readonly unsafe struct F8Rows<TLanes, TSimd, TVector> : IFewRows
         }
     }
 }
+
+/// <summary>The same by generated code, which needs AVX512-VBMI.</summary>
+internal readonly unsafe struct GeneratedF8Rows : IFewRows
+{
+    public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, bool prefetches)
+    {
+        PanelArguments arguments = new()
+        {
+            Activations = input.Values + row * input.Stride + column,
+            Stride = input.Stride * sizeof(float),
+            Heads = panel.Heads,
+            Elements = panel.Elements,
+            Blocks = panel.Blocks,
+            PrefetchEnd = prefetches ? panel.End : null,
+            Sums = sums.Values,
+            SumStride = sums.Stride * sizeof(float),
+        };
+        GeneratedKernels.Panels!.MultiplyF8(rows, &arguments);
+    }
+}

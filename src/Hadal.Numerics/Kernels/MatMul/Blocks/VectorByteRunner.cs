@@ -5,15 +5,15 @@ internal readonly unsafe struct VectorByteRunner<TFormat> : IPanelRunner where T
 {
     public static int ScratchBytes => 0;
 
-    public static int Rows => VectorByteKernelSet.MostRows;
+    public static int Rows => PanelKernelSet.MostRows;
 
     public static void Run(int rows, PanelStretch panel, in PanelInput input, long row, int column, PanelSums sums, byte* scratch)
     {
-        VectorByteKernelSet kernels = GeneratedKernels.VectorBytes!;
+        PanelKernelSet kernels = GeneratedKernels.Panels!;
         QuantisedRows a = input.Rounded;
         for (int first = 0; first < rows; first += Rows)
         {
-            VectorByteArguments arguments = new()
+            PanelArguments arguments = new()
             {
                 Activations = a.Bytes(row + first, column),
                 Stride = a.Stride,

@@ -22,7 +22,8 @@ internal static unsafe class DirectProduct
     {
         int innerTiles = TileShape.InnerTiles(product.K);
         byte* packed = (byte*)PackingScratch.Local(PackedTiles.Bytes(product.M, product.K) / sizeof(float));
-        float* result = stackalloc float[TiledBlock.MostRows * TileShape.Rows];
+        byte* memory = stackalloc byte[TiledBlock.MostRows * TileShape.RowBytes + NativeBuffer.Alignment];
+        float* result = (float*)(((nuint)memory + NativeBuffer.Alignment - 1) & ~(nuint)(NativeBuffer.Alignment - 1));
         for (int row = 0; row < product.M; row += TiledBlock.MostRows)
         {
             int rows = Math.Min(TiledBlock.MostRows, product.M - row);
@@ -45,7 +46,7 @@ internal static unsafe class DirectProduct
                     Tiles = innerTiles,
                     Result = result,
                 };
-                kernels.MultiplyDirectly(TileShape.OuterTiles(rows), &arguments);
+                kernels.MultiplyDirectly(rows, &arguments);
                 for (int i = 0; i < rows; i++)
                 {
                     new ReadOnlySpan<float>(result + i * TileShape.Rows, TileShape.Rows).CopyTo(

@@ -1,15 +1,15 @@
 namespace Hadal.Numerics;
 
 /// <summary>What a product of rows and a stretch of a panel is called with. The kernel uses <see cref="Blocks"/> as a variable, which ends at zero.</summary>
-internal unsafe struct VectorByteArguments
+internal unsafe struct PanelArguments
 {
-    /// <summary>The first row of activations.</summary>
-    public sbyte* Activations;
+    /// <summary>The first row of activations: bytes, or F32.</summary>
+    public void* Activations;
 
     /// <summary>Bytes from row to row.</summary>
     public long Stride;
 
-    /// <summary>The scales of the first row.</summary>
+    /// <summary>The scales of the first row, if it is bytes.</summary>
     public ActivationScale* Scales;
 
     /// <summary>Bytes from row to row.</summary>

@@ -4,14 +4,17 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hadal.Numerics;
 
-/// <summary>The generated kernels for products with weights in ggml's blocks in 512-bit registers.</summary>
-internal sealed unsafe class VectorByteKernelSet : IDisposable
+/// <summary>The generated kernels for products with weights in blocks in 512-bit registers.</summary>
+internal sealed unsafe class PanelKernelSet : IDisposable
 {
     /// <summary>What the processor must have.</summary>
     public const ProcessorFeatures Needs = ProcessorFeatures.Avx512Vnni;
 
-    /// <summary>Rows of activations that a kernel takes at most.</summary>
+    /// <summary>Rows of activations in bytes that a kernel takes at most.</summary>
     public const int MostRows = 8;
+
+    /// <summary>Rows of activations in F32 that a kernel takes at most.</summary>
+    public const int MostFloatRows = PanelProduct.KernelRows;
 
     /// <summary>Operations of a round of <see cref="MultiplyInRegisters"/>, a product and an addition being two.</summary>
     public const int OperationsPerCeilingRound = CeilingProducts * 2 * 64;
@@ -20,11 +23,12 @@ internal sealed unsafe class VectorByteKernelSet : IDisposable
 
     private readonly ExecutableMemory _memory;
     private readonly nint[] _products = new nint[4 * MostRows];
+    private readonly nint[] _floatProducts = new nint[MostFloatRows];
     private nint _ceiling;
 
     /// <summary>Generates the kernels.</summary>
     /// <exception cref="NotSupportedException">The system refuses executable memory.</exception>
-    public VectorByteKernelSet()
+    public PanelKernelSet()
     {
         KernelAssembler assembler = new();
         assembler.Add(EmitCeiling, address => _ceiling = address, usesLowVectors: true);
@@ -32,13 +36,24 @@ internal sealed unsafe class VectorByteKernelSet : IDisposable
         Add<Q4Format>(assembler);
         Add<Q4KFormat>(assembler);
         Add<Q6KFormat>(assembler);
+        for (int i = 0; i < MostFloatRows; i++)
+        {
+            int index = i;
+            assembler.Add(kernel => VectorF8Code.EmitProduct(kernel, index + 1), address => _floatProducts[index] = address, usesLowVectors: true);
+        }
+
         _memory = assembler.Assemble();
     }
 
     /// <summary>Continues the sums of one to <see cref="MostRows"/> rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Multiply<TFormat>(int rows, VectorByteArguments* arguments) where TFormat : struct, IBlockFormat =>
+    public void Multiply<TFormat>(int rows, PanelArguments* arguments) where TFormat : struct, IBlockFormat =>
         ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_products[First<TFormat>() + rows - 1])(arguments);
+
+    /// <summary>Continues the sums of one to <see cref="MostFloatRows"/> rows of F32 times E4M3.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void MultiplyF8(int rows, PanelArguments* arguments) =>
+        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_floatProducts[rows - 1])(arguments);
 
     /// <summary>Multiplies in registers, for so many rounds.</summary>
     public void MultiplyInRegisters(long rounds) => ((delegate* unmanaged<void*, void>)_ceiling)(&rounds);
