@@ -106,7 +106,7 @@ public sealed class TiledProductTests
         RequireTiles();
         foreach ((int n, int k) in new[] { (16, 32), (208, 96), (48, 1056) })
         {
-            foreach (int m in new[] { 1, 2, 15, 16, 17, 32, 47, 48, 49, 64, 95, 96, 97 })
+            foreach (int m in new[] { 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 32, 47, 48, 49, 64, 95, 96, 97 })
             {
                 foreach (ElementType type in s_types) AssertFewRows(m, n, k, type);
             }
