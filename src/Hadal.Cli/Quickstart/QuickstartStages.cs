@@ -55,7 +55,7 @@ internal static class QuickstartStages
             Output = ".",
             Seed = plan.Seed + 1, // other problems than those of reinforcement
             Model = "${zero}",
-            Task = s_task,
+            Task = World.TaskOptions,
             Problems = plan.SampleProblems,
             Answers = QuickstartPlan.RepliesPerProblem,
             MaxTokens = plan.MaxTokens,
@@ -84,9 +84,6 @@ internal static class QuickstartStages
 
     /// <summary>The file of a quantised model.</summary>
     public static string QuantisedFile(string folder, GgmlType type) => Path.Combine(folder, $"zero-{type}.gguf");
-
-    // World.Task as recipes say it.
-    private static readonly TaskOptions s_task = new() { Terse = true, ReadOut = true, LargestNumber = World.LargestNumber };
 
     private static TrainingRecipe Pretraining(QuickstartPlan plan, string description, JsonObject config, int steps, double rate) => new()
     {
@@ -143,7 +140,7 @@ internal static class QuickstartStages
         Output = ".",
         Seed = plan.Seed,
         Model = model,
-        Task = s_task,
+        Task = World.TaskOptions,
         Rewards = new RewardFunction { FormatWeight = 0.1 },
         Rollouts = new RolloutOptions { Problems = plan.ZeroProblems, GroupSize = plan.GroupSize, MaxTokens = plan.MaxTokens, Temperature = 1 },
         Policy = new PolicyOptions { Algorithm = PolicyAlgorithm.Grpo, KlWeight = 0, DropGroupsWithoutSignal = true },

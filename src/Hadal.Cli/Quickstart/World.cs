@@ -1,5 +1,6 @@
 using System.Text;
 using Hadal.Checkpoints;
+using Hadal.Reinforcement;
 using Hadal.Reinforcement.Rewards;
 using Hadal.Reinforcement.Tasks;
 using Hadal.Reinforcement.Tasks.Countdown;
@@ -35,8 +36,11 @@ internal static class World
     /// <summary>Largest number of a problem. Up to the task's usual 25 there are only some 400 problems whose numbers and target are both held out.</summary>
     public const int LargestNumber = 30;
 
-    /// <summary>What is asked and what is practised: three numbers, targets from 10 to 100, in symbols, the target read out.</summary>
-    public static CountdownTask Task { get; } = new() { Terse = true, ReadOut = true, LargestNumber = LargestNumber };
+    /// <summary>What is asked and what is practised, as recipes say it: three numbers, targets from 10 to 100, in symbols, the target read out.</summary>
+    public static TaskOptions TaskOptions { get; } = new() { Terse = true, ReadOut = true, LargestNumber = LargestNumber };
+
+    /// <summary>The same as the task itself.</summary>
+    public static CountdownTask Task { get; } = (CountdownTask)TaskOptions.Create();
 
     /// <summary>
     /// One document. Only sets of numbers and targets of the training side stand in it; what a sign says of a result and a target carries over to others.

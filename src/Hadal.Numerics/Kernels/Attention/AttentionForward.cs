@@ -225,7 +225,7 @@ internal unsafe struct AttentionForward<TSimd, TVector> : IParallelJob
     {
         (int rows, int padded) = (tiles.Layout.Rows, tiles.Layout.PaddedRows);
         float scale = _call.Shape.Scale;
-        AttentionRowLanes<TSimd, TVector>.Scores(block.Keys, block.KeyStride, q, padded, tiles.Scores, keys, tiles.Layout.KeyDim);
+        AttentionRowLanes<TSimd, TVector>.Scores(block.Keys, block.KeyStride, q, rows, padded, tiles.Scores, keys, tiles.Layout.KeyDim);
         if (tiles.To[0] < keys)
         {
             AttentionRowLanes<TSimd, TVector>.ScaleAndMask(tiles.Scores, padded, keys, scale, tiles.To, rows);

@@ -26,40 +26,56 @@ internal static unsafe class AttentionRowLanes<TSimd, TVector>
     public static bool IsWorthwhile(int rows) => (rows + TSimd.Lanes - 1) / TSimd.Lanes * TSimd.Lanes <= rows + TSimd.Lanes / 2;
 
     /// <summary>scores[key, row] = keys[key, :] · q[:, row], each one chain over the depth.</summary>
-    public static void Scores(float* keys, nint keyStride, float* q, int rows, float* scores, int count, int depth)
+    /// <param name="keys">[count, keyStride].</param>
+    /// <param name="keyStride">Floats from key to key.</param>
+    /// <param name="q">[depth, padded].</param>
+    /// <param name="rows">Rows that are asked for; what stands behind them, up to <paramref name="padded"/>, does not matter.</param>
+    /// <param name="padded">Rows, whole registers of them.</param>
+    /// <param name="scores">[count, padded].</param>
+    /// <param name="count">Keys.</param>
+    /// <param name="depth">Components of a key.</param>
+    public static void Scores(float* keys, nint keyStride, float* q, int rows, int padded, float* scores, int count, int depth)
     {
+        // Half of a register would be of no use, and a processor that computes with halves needs only one of them.
+        if (TSimd.Lanes == 2 * Vector256<float>.Count && rows <= Vector256<float>.Count)
+        {
+            AttentionRowLanes<Simd256, Vector256<float>>.Scores(keys, keyStride, q, Vector256<float>.Count, padded, scores, count, depth);
+            return;
+        }
+
+        int whole = (rows + TSimd.Lanes - 1) / TSimd.Lanes * TSimd.Lanes;
         for (int start = 0; start < depth; start += PanelDepth)
         {
             int panel = Math.Min(PanelDepth, depth - start);
-            float* from = q + (long)start * rows;
-            for (int row = 0; row < rows;)
+            float* from = q + (long)start * padded;
+            for (int row = 0; row < whole;)
             {
-                int width = rows - row >= 2 * TSimd.Lanes ? 2 * TSimd.Lanes : TSimd.Lanes;
+                int width = whole - row >= 2 * TSimd.Lanes ? 2 * TSimd.Lanes : TSimd.Lanes;
                 int key = 0;
                 if (width > TSimd.Lanes)
                 {
                     if (HasManyRegisters)
                     {
-                        for (; key + 8 <= count; key += 8) EightByTwo(keys + key * keyStride + start, keyStride, from + row, rows, scores + key * rows + row, panel, start == 0);
+                        for (; key + 8 <= count; key += 8) EightByTwo(keys + key * keyStride + start, keyStride, from + row, padded, scores + key * padded + row, panel, start == 0);
                     }
 
-                    for (; key + 4 <= count; key += 4) FourByTwo(keys + key * keyStride + start, keyStride, from + row, rows, scores + key * rows + row, panel, start == 0);
+                    for (; key + 4 <= count; key += 4) FourByTwo(keys + key * keyStride + start, keyStride, from + row, padded, scores + key * padded + row, panel, start == 0);
                 }
                 else
                 {
                     if (HasManyRegisters)
                     {
-                        for (; key + 16 <= count; key += 16) SixteenByOne(keys + key * keyStride + start, keyStride, from + row, rows, scores + key * rows + row, panel, start == 0);
+                        for (; key + 16 <= count; key += 16) SixteenByOne(keys + key * keyStride + start, keyStride, from + row, padded, scores + key * padded + row, panel, start == 0);
                     }
 
-                    for (; key + 4 <= count; key += 4) FourByOne(keys + key * keyStride + start, keyStride, from + row, rows, scores + key * rows + row, panel, start == 0);
+                    for (; key + 4 <= count; key += 4) FourByOne(keys + key * keyStride + start, keyStride, from + row, padded, scores + key * padded + row, panel, start == 0);
                 }
 
                 for (; key < count; key++)
                 {
                     for (int lane = 0; lane < width; lane += TSimd.Lanes)
                     {
-                        OneByOne(keys + key * keyStride + start, from + row + lane, rows, scores + key * rows + row + lane, panel, start == 0);
+                        OneByOne(keys + key * keyStride + start, from + row + lane, padded, scores + key * padded + row + lane, panel, start == 0);
                     }
                 }
 
