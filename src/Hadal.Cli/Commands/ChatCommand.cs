@@ -15,29 +15,31 @@ internal static class ChatCommand
     {
         Argument<string> model = LoadedModel.PathArgument();
         Option<ElementType?> type = LoadedModel.TypeOption();
+        Option<ProductPrecision> precision = PrecisionOption.Create();
         Option<string?> template = new("--template") { Description = "Chat template in Jinja, instead of the model's own." };
         Option<string?> system = new("--system") { Description = "What the system says first." };
         SamplingArguments sampling = new(temperature: 0.7f, topP: 0.95f);
         Option<long?> seed = new("--seed") { Description = "The same seed draws the same answers to the same words; a random one by default." };
         Option<int?> maxTokens = new("--max-tokens") { Description = "Most tokens of an answer, thoughts included; what the context leaves by default." };
         SamplingArguments.Require(maxTokens, value => value is null or >= 1, "a number from 1 on");
-        Command command = new("chat", "Talk with a model.") { model, template, system, seed, maxTokens, type };
+        Command command = new("chat", "Talk with a model.") { model, template, system, seed, maxTokens, type, precision };
         sampling.AddTo(command);
         // Not asynchronous, so that Ctrl-C is this verb's own: it stops an answer and not the program.
         command.SetAction(parsed =>
         {
             using LoadedModel loaded = new(parsed.GetRequiredValue(model), parsed.GetValue(type));
             SamplingOptions drawn = sampling.Read(parsed, parsed.GetValue(seed) ?? Random.Shared.NextInt64());
-            return Run(loaded, parsed.GetValue(template), parsed.GetValue(system), new ChatSettings(drawn, parsed.GetValue(maxTokens)));
+            EngineOptions options = new() { MaxRunning = 2, Precision = parsed.GetValue(precision) };
+            return Run(loaded, options, parsed.GetValue(template), parsed.GetValue(system), new ChatSettings(drawn, parsed.GetValue(maxTokens)));
         });
         return command;
     }
 
-    private static int Run(LoadedModel loaded, string? templateFile, string? system, ChatSettings settings)
+    private static int Run(LoadedModel loaded, EngineOptions options, string? templateFile, string? system, ChatSettings settings)
     {
         ChatTemplate template = loaded.Template(templateFile) ?? throw new TokenizerException(
             loaded.Path, "it has no chat template, expected one: give one with --template FILE, or continue plain text with 'hadal generate'");
-        using InferenceEngine engine = new(loaded.Model, loaded.Tokenizer, new EngineOptions { MaxRunning = 2 });
+        using InferenceEngine engine = new(loaded.Model, loaded.Tokenizer, options);
         ChatScreen screen = ChatScreen.OfConsole();
         bool isTerminal = !Console.IsInputRedirected;
         using Interrupts interrupts = new(() =>

@@ -20,6 +20,7 @@ internal static class EvalCommand
     {
         Argument<string> model = LoadedModel.PathArgument();
         Option<ElementType?> type = LoadedModel.TypeOption();
+        Option<ProductPrecision> precision = PrecisionOption.Create();
         Option<string> task = new("--task") { Description = $"What to measure: perplexity of a text, or problems solved: {string.Join(", ", TaskEvaluation.Tasks)}.", Required = true };
         task.AcceptOnlyFromAmong([Perplexity, .. TaskEvaluation.Tasks]);
         Option<string?> file = new("--file") { Description = "Text to predict, for perplexity." };
@@ -30,7 +31,7 @@ internal static class EvalCommand
         });
         Option<bool> json = JsonOutput.Option();
         TaskEvaluation tasks = new();
-        Command command = new("eval", "Measure how good a model is at a task.") { model, task, file, window, type, json };
+        Command command = new("eval", "Measure how good a model is at a task.") { model, task, file, window, type, precision, json };
         tasks.AddTo(command);
         command.Validators.Add(result =>
         {
@@ -41,13 +42,13 @@ internal static class EvalCommand
         {
             using LoadedModel loaded = new(parsed.GetRequiredValue(model), parsed.GetValue(type));
             return Task.FromResult(parsed.GetRequiredValue(task) is var name && name == Perplexity
-                ? Run(loaded, parsed.GetRequiredValue(file)!, parsed.GetValue(window), parsed.GetValue(json), cancellation)
-                : tasks.Run(parsed, loaded, name, parsed.GetValue(json), cancellation));
+                ? Run(loaded, parsed.GetValue(precision), parsed.GetRequiredValue(file)!, parsed.GetValue(window), parsed.GetValue(json), cancellation)
+                : tasks.Run(parsed, loaded, parsed.GetValue(precision), name, parsed.GetValue(json), cancellation));
         });
         return command;
     }
 
-    private static int Run(LoadedModel loaded, string file, int? window, bool json, CancellationToken cancellation)
+    private static int Run(LoadedModel loaded, ProductPrecision precision, string file, int? window, bool json, CancellationToken cancellation)
     {
         byte[] text = File.ReadAllBytes(file);
         Transformer model = loaded.Model;
@@ -62,7 +63,7 @@ internal static class EvalCommand
         if (size > context) throw new TokenizerException("--window", $"it is {size}, expected at most the model's context, {context}");
         using WorkerPool workers = new();
         Stopwatch watch = Stopwatch.StartNew(), sinceReport = Stopwatch.StartNew();
-        PerplexityResult result = PerplexityMeasure.Run(model, workers, ids, size, Report, cancellation);
+        PerplexityResult result = PerplexityMeasure.Run(model, workers, ids, size, Report, precision, cancellation);
         Print(result, text.Length, size, watch.Elapsed, json);
         return CommandLine.Ok;
 

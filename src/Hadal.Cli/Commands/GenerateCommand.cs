@@ -19,6 +19,7 @@ internal static class GenerateCommand
     {
         Argument<string> model = LoadedModel.PathArgument();
         Option<ElementType?> type = LoadedModel.TypeOption();
+        Option<ProductPrecision> precision = PrecisionOption.Create();
         Option<string?> prompt = new("--prompt") { Description = "Text to continue; the continuation is printed as it is drawn." };
         Option<string?> prompts = new("--prompts") { Description = "File with one prompt a line: a JSON string, or an object with 'prompt'." };
         Option<string?> output = new("--out") { Description = "Where the continuations of --prompts go: one JSON object a line." };
@@ -27,7 +28,7 @@ internal static class GenerateCommand
         Option<int> seed = new("--seed") { Description = "The same seed draws the same text." };
         Option<bool> json = JsonOutput.Option();
         SamplingArguments.Require(maxTokens, value => value >= 1, "a number from 1 on");
-        Command command = new("generate", "Continue a prompt, or many.") { model, prompt, prompts, output, maxTokens, seed, type, json };
+        Command command = new("generate", "Continue a prompt, or many.") { model, prompt, prompts, output, maxTokens, seed, type, precision, json };
         sampling.AddTo(command);
         DraftingArguments drafting = new(command);
         command.Validators.Add(result =>
@@ -40,7 +41,7 @@ internal static class GenerateCommand
             using LoadedModel loaded = new(parsed.GetRequiredValue(model), parsed.GetValue(type));
             using DraftSource? drafts = drafting.Load(parsed, loaded);
             using WorkerPool workers = new();
-            TextGenerator generator = new(loaded.Model, workers) { Speculation = drafts?.Options };
+            TextGenerator generator = new(loaded.Model, workers) { Precision = parsed.GetValue(precision), Speculation = drafts?.Options };
             SamplingOptions options = sampling.Read(parsed, parsed.GetValue(seed));
             int most = parsed.GetValue(maxTokens);
             return Task.FromResult(parsed.GetValue(prompt) is { } single

@@ -34,7 +34,7 @@ internal sealed class ModelBenchCommand
     private readonly Option<string?> _shape = new("--shape") { Description = $"Random weights of a shape instead of a model: {string.Join(", ", BenchModels.Shapes)}." };
     private readonly Option<string?> _type = new("--type") { Description = "How matrices are held; by default as the model has them, and F32 for a shape." };
     private readonly Option<string> _cache = new("--cache") { Description = "How the cache is held.", DefaultValueFactory = _ => "F32" };
-    private readonly Option<string> _precision = new("--precision") { Description = "What products are rounded to: f32 or bf16.", DefaultValueFactory = _ => "f32" };
+    private readonly Option<ProductPrecision> _precision = PrecisionOption.Create();
     private readonly Option<string> _contexts;
     private readonly Option<int> _rounds;
     private readonly Option<int> _threads;
@@ -47,7 +47,6 @@ internal sealed class ModelBenchCommand
         _shape.AcceptOnlyFromAmong(BenchModels.Shapes);
         _type.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. s_types.Keys]);
         _cache.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. s_cacheTypes.Keys]);
-        _precision.AcceptOnlyFromAmong("f32", "bf16");
     }
 
     public static Command CreateDecode(Option<int> rounds, Option<int> threads, Option<bool> json)
@@ -120,8 +119,7 @@ internal sealed class ModelBenchCommand
     }
 
     private ModelBenchOptions Options(ParseResult parsed) => new(
-        parsed.GetValue(_rounds), s_cacheTypes[parsed.GetRequiredValue(_cache)],
-        parsed.GetValue(_precision) == "bf16" ? ProductPrecision.BF16 : ProductPrecision.F32);
+        parsed.GetValue(_rounds), s_cacheTypes[parsed.GetRequiredValue(_cache)], parsed.GetValue(_precision));
 
     private Transformer Load(ParseResult parsed, WorkerPool workers)
     {

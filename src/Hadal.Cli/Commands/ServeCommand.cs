@@ -29,6 +29,7 @@ internal static class ServeCommand
         Option<long> cacheBytes = new("--cache-bytes") { Description = "Bytes of the cache that all sequences share; 0 takes half of the memory that is left, or less if that is enough." };
         Option<ElementType> cacheType = new("--cache-type") { Description = "How numbers of the cache are stored: F32, BF16 or F8E4M3.", DefaultValueFactory = _ => engine.CacheType };
         Option<ElementType?> type = LoadedModel.TypeOption();
+        Option<ProductPrecision> precision = PrecisionOption.Create();
         Option<int?> maxContext = new("--max-context") { Description = "Tokens of prompt and answer together; by default the model's context." };
         Option<int?> maxTokens = new("--max-tokens") { Description = "Tokens of an answer, whatever a request asks for." };
         Option<int> maxSamples = new("--max-samples") { Description = "Answers to one prompt (n).", DefaultValueFactory = _ => server.MaxSamples };
@@ -53,7 +54,7 @@ internal static class ServeCommand
         Require(keys, value => value is null || Array.TrueForAll(value, key => key.Length > 0 && key.All(c => c is > ' ' and <= '~')), "visible ASCII without spaces");
         Command command = new("serve", "Serve a model behind OpenAI's endpoints.")
         {
-            model, host, port, keys, name, maxRunning, maxQueued, cacheBytes, cacheType, type, maxContext, maxTokens, maxSamples, maxBytes, timeout, drain, origins, verbose, json,
+            model, host, port, keys, name, maxRunning, maxQueued, cacheBytes, cacheType, type, precision, maxContext, maxTokens, maxSamples, maxBytes, timeout, drain, origins, verbose, json,
         };
 
         DraftingArguments drafting = new(command);
@@ -78,6 +79,7 @@ internal static class ServeCommand
                     MaxContext = parsed.GetValue(maxContext),
                     CacheBytes = parsed.GetValue(cacheBytes),
                     CacheType = parsed.GetValue(cacheType),
+                    Precision = parsed.GetValue(precision),
                 };
                 options.MatrixType = parsed.GetValue(type);
                 (options.DraftSource, options.DraftTokens) = drafting.Read(parsed);

@@ -49,7 +49,7 @@ internal sealed class TaskEvaluation
 
     public bool HasProblems(CommandResult result) => result.GetValue(_problems) is not null;
 
-    public int Run(ParseResult parsed, LoadedModel loaded, string name, bool json, CancellationToken cancellation)
+    public int Run(ParseResult parsed, LoadedModel loaded, ProductPrecision precision, string name, bool json, CancellationToken cancellation)
     {
         TaskOptions options = new()
         {
@@ -67,7 +67,8 @@ internal sealed class TaskEvaluation
         RewardFunction rewards = new() { ThinkOpened = prompts.OpensThinking };
         int samples = parsed.GetValue(_samples);
         Stopwatch watch = Stopwatch.StartNew(), sinceReport = Stopwatch.StartNew();
-        IReadOnlyList<Rollout> rollouts = new RolloutSampler(loaded.Model, loaded.Tokenizer, workers, prompts).Sample(
+        RolloutSampler sampler = new(loaded.Model, loaded.Tokenizer, workers, prompts) { Precision = precision };
+        IReadOnlyList<Rollout> rollouts = sampler.Sample(
             task, rewards, problems, samples, parsed.GetValue(_maxTokens), parsed.GetValue(_temperature) ?? (samples == 1 ? 0 : 1), parsed.GetValue(_seed), Report, cancellation);
         double seconds = watch.Elapsed.TotalSeconds;
         if (parsed.GetValue(_transcripts) is { } path) Transcripts.Write(path, rollouts, samples);

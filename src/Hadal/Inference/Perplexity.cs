@@ -28,11 +28,12 @@ public static class PerplexityMeasure
     /// <param name="ids">The text's tokens, two or more.</param>
     /// <param name="window">Tokens of a window, two or more and at most the model's context.</param>
     /// <param name="progress">Told after each window how many tokens of how many have been predicted.</param>
+    /// <param name="precision">What products do to their factors.</param>
     /// <param name="cancellation">Checked before every window.</param>
     /// <exception cref="ArgumentException">There are too few tokens, or the window does not fit the model.</exception>
     public static PerplexityResult Run(
         Transformer model, WorkerPool workers, IReadOnlyList<int> ids, int window, Action<long, long>? progress = null,
-        CancellationToken cancellation = default)
+        ProductPrecision precision = ProductPrecision.F32, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(ids);
@@ -42,7 +43,7 @@ public static class PerplexityMeasure
             throw new ArgumentException($"a window has {window} tokens, expected 2 to {model.Config.MaxPositionEmbeddings}", nameof(window));
         }
 
-        using Graph g = new(workers, recording: false);
+        using Graph g = new(workers, recording: false) { Precision = precision };
         double nats = 0;
         int predicted = 1; // the first token has nothing before it
         for (int start = 0; predicted < ids.Count; start += Math.Max(1, window / 2))

@@ -24,6 +24,16 @@ public sealed class EvalCommandTests : IDisposable
     }
 
     [SkippableFact]
+    public void Products_of_precision_BF16_cost_a_text_a_little()
+    {
+        string model = SharedData.Require("stories260K"), stories = _folder.At("stories.txt");
+        File.WriteAllText(stories, File.ReadAllText(SharedData.Require("tinystories-sample/tinystories-197k.txt"))[..3000]);
+        (double exact, double rounded) = (NatsPerByte(model, stories), NatsPerByte(model, stories, "--precision", "bf16"));
+        Assert.NotEqual(exact, rounded);
+        Assert.Equal(exact, rounded, 0.01 * exact); // factors have 8 bits
+    }
+
+    [SkippableFact]
     public void Every_answer_to_given_problems_is_written_down_for_others_to_check()
     {
         string model = SharedData.Require("stories260K"), problems = _folder.At("problems.jsonl"), transcripts = _folder.At("out.jsonl");
@@ -59,12 +69,13 @@ public sealed class EvalCommandTests : IDisposable
     [InlineData("--task", "file")]
     [InlineData("--task", "countdown", "--temperature", "-1")]
     [InlineData("--task", "perplexity", "--file", "x", "--window", "1")]
+    [InlineData("--task", "perplexity", "--file", "x", "--precision", "f16")]
     public void Wrong_options_are_exit_code_2(params string[] options) =>
         ConsoleRun.Run(["eval", "model", .. options]).RequireError(2, "See 'hadal eval --help'.");
 
-    private static double NatsPerByte(string model, string file)
+    private static double NatsPerByte(string model, string file, params string[] options)
     {
-        HadalProcess run = ConsoleRun.Run("eval", model, "--task", "perplexity", "--file", file, "--window", "256", "--json");
+        HadalProcess run = ConsoleRun.Run(["eval", model, "--task", "perplexity", "--file", file, "--window", "256", "--json", .. options]);
         Assert.Equal((0, ""), (run.ExitCode, run.Error));
         using JsonDocument json = JsonDocument.Parse(run.Output);
         return json.RootElement.GetProperty("nats_per_byte").GetDouble();
