@@ -6,12 +6,14 @@ namespace Hadal.Cli;
 /// <summary>The --precision option: what products round their factors to.</summary>
 internal static class PrecisionOption
 {
+    /// <summary>What commands that run a model say of their default.</summary>
+    public const string OfModel = "by default bf16 for latent attention beside weights in blocks, and f32 elsewhere";
+
     /// <summary>Makes it.</summary>
-    /// <param name="standard">The precision where nothing is said.</param>
-    public static Option<ProductPrecision> Create(ProductPrecision standard = ProductPrecision.F32) => new("--precision")
+    /// <param name="byDefault">What holds where nothing is said.</param>
+    public static Option<ProductPrecision?> Create(string byDefault = OfModel) => new("--precision")
     {
-        Description = "What the factors of matrix products are rounded to: f32 (not at all), or bf16, which is faster where 'hadal info' has BF16 products generated.",
-        DefaultValueFactory = _ => standard,
+        Description = $"What the factors of matrix products are rounded to: f32 (not at all), or bf16, which is faster where 'hadal info' has BF16 products generated; {byDefault}.",
         CustomParser = result =>
         {
             string given = result.Tokens[0].Value;

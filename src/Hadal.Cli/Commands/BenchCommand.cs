@@ -45,11 +45,11 @@ internal static class BenchCommand
     {
         Option<string> shape = new("--shape") { Description = $"The model's size in active parameters: {string.Join(", ", TrainBench.Shapes)}.", Required = true };
         shape.AcceptOnlyFromAmong(TrainBench.Shapes);
-        Option<ProductPrecision> precision = PrecisionOption.Create(ProductPrecision.BF16);
+        Option<ProductPrecision?> precision = PrecisionOption.Create("by default bf16");
         Option<bool> recompute = new("--recompute") { Description = "Compute cheap activations again in backward instead of keeping them." };
         Command command = new("train", "Measure whole training steps on random tokens; --rounds says how many.") { shape, precision, recompute };
         command.SetAction(parsed => RunTrain(
-            parsed.GetRequiredValue(shape), parsed.GetValue(precision), parsed.GetValue(recompute),
+            parsed.GetRequiredValue(shape), parsed.GetValue(precision) ?? ProductPrecision.BF16, parsed.GetValue(recompute),
             parsed.GetValue(rounds), parsed.GetValue(threads), parsed.GetValue(json)));
         return command;
     }

@@ -15,7 +15,7 @@ internal static class ChatCommand
     {
         Argument<string> model = LoadedModel.PathArgument();
         Option<ElementType?> type = LoadedModel.TypeOption();
-        Option<ProductPrecision> precision = PrecisionOption.Create();
+        Option<ProductPrecision?> precision = PrecisionOption.Create();
         Option<string?> template = new("--template") { Description = "Chat template in Jinja, instead of the model's own." };
         Option<string?> system = new("--system") { Description = "What the system says first." };
         SamplingArguments sampling = new(temperature: 0.7f, topP: 0.95f);

@@ -20,7 +20,7 @@ internal static class EvalCommand
     {
         Argument<string> model = LoadedModel.PathArgument();
         Option<ElementType?> type = LoadedModel.TypeOption();
-        Option<ProductPrecision> precision = PrecisionOption.Create();
+        Option<ProductPrecision?> precision = PrecisionOption.Create();
         Option<string> task = new("--task") { Description = $"What to measure: perplexity of a text, or problems solved: {string.Join(", ", TaskEvaluation.Tasks)}.", Required = true };
         task.AcceptOnlyFromAmong([Perplexity, .. TaskEvaluation.Tasks]);
         Option<string?> file = new("--file") { Description = "Text to predict, for perplexity." };
@@ -41,9 +41,10 @@ internal static class EvalCommand
         command.SetAction((parsed, cancellation) =>
         {
             using LoadedModel loaded = new(parsed.GetRequiredValue(model), parsed.GetValue(type));
+            ProductPrecision precise = new EngineOptions { Precision = parsed.GetValue(precision) }.For(loaded.Model).Precision!.Value;
             return Task.FromResult(parsed.GetRequiredValue(task) is var name && name == Perplexity
-                ? Run(loaded, parsed.GetValue(precision), parsed.GetRequiredValue(file)!, parsed.GetValue(window), parsed.GetValue(json), cancellation)
-                : tasks.Run(parsed, loaded, parsed.GetValue(precision), name, parsed.GetValue(json), cancellation));
+                ? Run(loaded, precise, parsed.GetRequiredValue(file)!, parsed.GetValue(window), parsed.GetValue(json), cancellation)
+                : tasks.Run(parsed, loaded, precise, name, parsed.GetValue(json), cancellation));
         });
         return command;
     }

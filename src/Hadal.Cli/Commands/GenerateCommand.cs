@@ -19,7 +19,7 @@ internal static class GenerateCommand
     {
         Argument<string> model = LoadedModel.PathArgument();
         Option<ElementType?> type = LoadedModel.TypeOption();
-        Option<ProductPrecision> precision = PrecisionOption.Create();
+        Option<ProductPrecision?> precision = PrecisionOption.Create();
         Option<string?> prompt = new("--prompt") { Description = "Text to continue; the continuation is printed as it is drawn." };
         Option<string?> prompts = new("--prompts") { Description = "File with one prompt a line: a JSON string, or an object with 'prompt'." };
         Option<string?> output = new("--out") { Description = "Where the continuations of --prompts go: one JSON object a line." };

@@ -4,6 +4,7 @@ using System.Diagnostics;
 using System.Globalization;
 using Hadal.Checkpoints;
 using Hadal.Cli.Bench;
+using Hadal.Inference;
 using Hadal.Models;
 using Hadal.Numerics;
 
@@ -33,8 +34,8 @@ internal sealed class ModelBenchCommand
     private readonly Argument<string?> _model = new("model") { Description = "Folder of the model.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string?> _shape = new("--shape") { Description = $"Random weights of a shape instead of a model: {string.Join(", ", BenchModels.Shapes)}." };
     private readonly Option<string?> _type = new("--type") { Description = "How matrices are held; by default as the model has them, and F32 for a shape." };
-    private readonly Option<string> _cache = new("--cache") { Description = "How the cache is held.", DefaultValueFactory = _ => "F32" };
-    private readonly Option<ProductPrecision> _precision = PrecisionOption.Create();
+    private readonly Option<string?> _cache = new("--cache") { Description = "How the cache is held; by default as 'serve' does." };
+    private readonly Option<ProductPrecision?> _precision = PrecisionOption.Create();
     private readonly Option<string> _contexts;
     private readonly Option<int> _rounds;
     private readonly Option<int> _threads;
@@ -87,7 +88,8 @@ internal sealed class ModelBenchCommand
     {
         using WorkerPool workers = new(parsed.GetValue(_threads));
         using Transformer model = Load(parsed, workers);
-        DecodeBench bench = new(model, workers, Options(parsed));
+        ModelBenchOptions options = Options(parsed, model);
+        DecodeBench bench = new(model, workers, options);
         List<DecodeBenchRow> rows = [];
         foreach (int context in Contexts(parsed, model))
         {
@@ -98,7 +100,7 @@ internal sealed class ModelBenchCommand
             }
         }
 
-        if (parsed.GetValue(_json)) JsonOutput.Write(new { Model = Name(parsed), Type = parsed.GetValue(_type), Cache = parsed.GetValue(_cache), Threads = workers.Count, Decode = rows });
+        if (parsed.GetValue(_json)) JsonOutput.Write(new { Model = Name(parsed), Type = parsed.GetValue(_type), Cache = $"{options.CacheType}", Precision = $"{options.Precision}", Threads = workers.Count, Decode = rows });
         return CommandLine.Ok;
     }
 
@@ -106,7 +108,8 @@ internal sealed class ModelBenchCommand
     {
         using WorkerPool workers = new(parsed.GetValue(_threads));
         using Transformer model = Load(parsed, workers);
-        PrefillBench bench = new(model, workers, Options(parsed));
+        ModelBenchOptions options = Options(parsed, model);
+        PrefillBench bench = new(model, workers, options);
         List<PrefillBenchRow> rows = [];
         foreach (int context in Contexts(parsed, model))
         {
@@ -114,12 +117,21 @@ internal sealed class ModelBenchCommand
             if (!parsed.GetValue(_json)) Print(rows[^1]);
         }
 
-        if (parsed.GetValue(_json)) JsonOutput.Write(new { Model = Name(parsed), Type = parsed.GetValue(_type), Cache = parsed.GetValue(_cache), Threads = workers.Count, Prefill = rows });
+        if (parsed.GetValue(_json)) JsonOutput.Write(new { Model = Name(parsed), Type = parsed.GetValue(_type), Cache = $"{options.CacheType}", Precision = $"{options.Precision}", Threads = workers.Count, Prefill = rows });
         return CommandLine.Ok;
     }
 
-    private ModelBenchOptions Options(ParseResult parsed) => new(
-        parsed.GetValue(_rounds), s_cacheTypes[parsed.GetRequiredValue(_cache)], parsed.GetValue(_precision));
+    // What is not said is as users get it.
+    private ModelBenchOptions Options(ParseResult parsed, Transformer model)
+    {
+        EngineOptions engine = new EngineOptions
+        {
+            CacheType = parsed.GetValue(_cache) is { } cache ? s_cacheTypes[cache] : null,
+            Precision = parsed.GetValue(_precision),
+        }.For(model);
+        Console.Error.WriteLine($"cache {engine.CacheType}, products with other weights than blocks {engine.Precision}");
+        return new ModelBenchOptions(parsed.GetValue(_rounds), engine.CacheType!.Value, engine.Precision!.Value);
+    }
 
     private Transformer Load(ParseResult parsed, WorkerPool workers)
     {

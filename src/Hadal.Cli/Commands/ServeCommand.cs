@@ -27,9 +27,9 @@ internal static class ServeCommand
         Option<int> maxRunning = new("--max-running") { Description = "Sequences that are decoded side by side.", DefaultValueFactory = _ => engine.MaxRunning };
         Option<int> maxQueued = new("--max-queued") { Description = "Requests that may wait; one more gets 429.", DefaultValueFactory = _ => engine.MaxQueued };
         Option<long> cacheBytes = new("--cache-bytes") { Description = "Bytes of the cache that all sequences share; 0 takes half of the memory that is left, or less if that is enough." };
-        Option<ElementType> cacheType = new("--cache-type") { Description = "How numbers of the cache are stored: F32, BF16 or F8E4M3.", DefaultValueFactory = _ => engine.CacheType };
+        Option<ElementType?> cacheType = new("--cache-type") { Description = "How numbers of the cache are stored: F32, BF16 or F8E4M3; by default BF16 for latent attention beside weights in blocks, and F32 elsewhere." };
         Option<ElementType?> type = LoadedModel.TypeOption();
-        Option<ProductPrecision> precision = PrecisionOption.Create();
+        Option<ProductPrecision?> precision = PrecisionOption.Create();
         Option<int?> maxContext = new("--max-context") { Description = "Tokens of prompt and answer together; by default the model's context." };
         Option<int?> maxTokens = new("--max-tokens") { Description = "Tokens of an answer, whatever a request asks for." };
         Option<int> maxSamples = new("--max-samples") { Description = "Answers to one prompt (n).", DefaultValueFactory = _ => server.MaxSamples };
@@ -45,7 +45,7 @@ internal static class ServeCommand
         foreach (Option<int> count in (ReadOnlySpan<Option<int>>)[maxRunning, maxSamples]) Require(count, value => value >= 1, "a number from 1 on");
         Require(maxQueued, value => value >= 0, "a number from 0 on");
         Require(cacheBytes, value => value >= 0, "a number from 0 on");
-        Require(cacheType, value => value is ElementType.F32 or ElementType.BF16 or ElementType.F8E4M3, "F32, BF16 or F8E4M3");
+        Require(cacheType, value => value is null or ElementType.F32 or ElementType.BF16 or ElementType.F8E4M3, "F32, BF16 or F8E4M3");
         Require(maxBytes, value => value >= 1, "a number from 1 on");
         Require(maxContext, value => value is null or >= 2, "a number from 2 on");
         Require(maxTokens, value => value is null or >= 1, "a number from 1 on");

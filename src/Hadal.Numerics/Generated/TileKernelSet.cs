@@ -25,6 +25,9 @@ internal sealed unsafe class TileKernelSet : IDisposable
     private readonly nint[] _products = new nint[TileProductCode.MostRowTiles];
     private readonly nint[] _directProducts = new nint[TileProductCode.MostRowTiles];
     private readonly nint[] _directProductsOfFewRows = new nint[VectorTileCode.MostFewRows];
+    private readonly nint[] _productsOfFewRows = new nint[VectorTileCode.MostFewRows];
+    private readonly nint[] _cachedScores = new nint[2];
+    private readonly nint[] _cachedValues = new nint[VectorTileCode.MostFewRows];
     private readonly nint[] _packings = new nint[8];
     private nint _configure;
     private nint _release;
@@ -36,6 +39,7 @@ internal sealed unsafe class TileKernelSet : IDisposable
     public TileKernelSet(TileInstructions instructions)
     {
         Instructions = instructions;
+        ReadsCachedRows = instructions == TileInstructions.Avx512;
         KernelAssembler assembler = new();
         if (instructions == TileInstructions.Amx)
         {
@@ -50,6 +54,14 @@ internal sealed unsafe class TileKernelSet : IDisposable
                 assembler.Add(
                     kernel => VectorTileCode.EmitDirectProductOfFewRows(kernel, index + 1), address => _directProductsOfFewRows[index] = address,
                     usesLowVectors: true);
+                assembler.Add(kernel => CachedValueCode.Emit(kernel, index + 1), address => _cachedValues[index] = address, usesLowVectors: true);
+                assembler.Add(kernel => VectorTileCode.EmitProductOfFewRows(kernel, index + 1), address => _productsOfFewRows[index] = address, usesLowVectors: true);
+            }
+
+            for (int i = 0; i < _cachedScores.Length; i++)
+            {
+                int index = i;
+                assembler.Add(kernel => CachedScoreCode.Emit(kernel, halves: index == 0), address => _cachedScores[index] = address, usesLowVectors: true);
             }
         }
 
@@ -97,6 +109,27 @@ internal sealed unsafe class TileKernelSet : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Multiply(int rowTiles, TileProductArguments* arguments) =>
         ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_products[rowTiles - 1])(arguments);
+
+    /// <summary>Up to how many rows <see cref="MultiplyFewRows"/> takes; zero where a whole tile costs no more.</summary>
+    public int MostFewRows => Instructions == TileInstructions.Avx512 ? VectorTileCode.MostFewRows : 0;
+
+    /// <summary>Whether <see cref="ScoreCached"/> and <see cref="AddCachedValues"/> are there.</summary>
+    public bool ReadsCachedRows { get; init; }
+
+    /// <summary>Computes up to <see cref="MostFewRows"/> rows of a result; the left factor has one panel.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void MultiplyFewRows(int rows, TileProductArguments* arguments) =>
+        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_productsOfFewRows[rows - 1])(arguments);
+
+    /// <summary>Computes the scores of up to 16 rows with keys where they lie in a cache.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void ScoreCached(int rows, CachedScoreArguments* arguments) =>
+        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_cachedScores[rows <= CachedScoreCode.HalfRows ? 0 : 1])(arguments);
+
+    /// <summary>Adds values where they lie in a cache to the outputs of up to <see cref="MostFewRows"/> rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void AddCachedValues(int rows, CachedValueArguments* arguments) =>
+        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_cachedValues[rows - 1])(arguments);
 
     /// <summary>Computes 16 columns of up to three panels of rows, from a right factor that is not packed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

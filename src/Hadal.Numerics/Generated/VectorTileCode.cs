@@ -50,6 +50,89 @@ internal static class VectorTileCode
         c.jne(panel);
     }
 
+    /// <summary>
+    /// Up to eight rows of the result, of which the left factor's only panel has 16 with the others of no use. In plain words:
+    /// <code>
+    /// for each two or four panels of the right factor, then for each that is left over:
+    ///     load (or zero) the rows of the result
+    ///     for each tile of k, for each of its pairs:
+    ///         load the pair of each panel; for each row: broadcast the row's pair, multiply, add
+    ///     store the rows
+    /// </code>
+    /// </summary>
+    public static void EmitProductOfFewRows(KernelAssembler kernel, int rows)
+    {
+        int together = rows > 4 ? 2 : 4;
+        Assembler c = kernel.Code;
+        Label group = c.CreateLabel(), single = c.CreateLabel(), end = c.CreateLabel();
+        c.mov(r8, __qword_ptr[rcx + Tiles]);
+        c.imul(r8, r8, TileShape.Bytes);
+        c.add(r8, __qword_ptr[rcx + BSkip]);
+        c.lea(r11, __[r8 + r8 * 2]);
+        c.Label(ref group);
+        c.cmp(__qword_ptr[rcx + Panels], together);
+        c.jl(single);
+        EmitPanelsOfFewRows(c, rows, together);
+        c.jmp(group);
+        c.Label(ref single);
+        c.cmp(__qword_ptr[rcx + Panels], 1);
+        c.jl(end);
+        EmitPanelsOfFewRows(c, rows, 1);
+        c.jmp(single);
+        c.Label(ref end);
+    }
+
+    // Panels of the right factor r8 bytes apart, three times as many in r11.
+    private static void EmitPanelsOfFewRows(Assembler c, int rows, int panels)
+    {
+        Label fromMemory = c.CreateLabel(), start = c.CreateLabel(), loop = c.CreateLabel(), store = c.CreateLabel();
+        c.mov(rax, __qword_ptr[rcx + A0]);
+        c.mov(r9, __qword_ptr[rcx + B]);
+        c.mov(r10, __qword_ptr[rcx + Tiles]);
+        c.cmp(__qword_ptr[rcx + Accumulates], 0);
+        c.jne(fromMemory);
+        for (int sum = 0; sum < rows * panels; sum++) c.vpxord(Sum(sum), Sum(sum), Sum(sum));
+        c.jmp(start);
+        c.Label(ref fromMemory);
+        EachSum((sum, memory) => c.vmovups(sum, memory));
+        c.Label(ref start);
+        c.test(r10, r10);
+        c.je(store);
+        c.Label(ref loop);
+        for (int pair = 0; pair < TileShape.Rows; pair++)
+        {
+            AssemblerMemoryOperand[] tiles = [__zmmword_ptr[r9], __zmmword_ptr[r9 + r8], __zmmword_ptr[r9 + r8 * 2], __zmmword_ptr[r9 + r11]];
+            for (int panel = 0; panel < panels; panel++) c.vmovups(TilePackingCode.Zmm(panel), tiles[panel] + pair * TileShape.RowBytes);
+            for (int row = 0; row < rows; row++)
+            {
+                for (int panel = 0; panel < panels; panel++)
+                {
+                    c.vdpbf16ps(Sum(row * panels + panel), TilePackingCode.Zmm(panel), __dword_bcst[rax + (row * TileShape.RowBytes + pair * PairBytes)]);
+                }
+            }
+        }
+
+        c.add(rax, TileShape.Bytes);
+        c.add(r9, TileShape.Bytes);
+        c.dec(r10);
+        c.jne(loop);
+        c.Label(ref store);
+        EachSum((sum, memory) => c.vmovups(memory, sum));
+        c.add(__qword_ptr[rcx + C], panels * TileShape.RowBytes);
+        for (int panel = 0; panel < panels; panel++) c.add(__qword_ptr[rcx + B], r8);
+        c.sub(__qword_ptr[rcx + Panels], panels);
+
+        void EachSum(Action<AssemblerRegisterZMM, AssemblerMemoryOperand> move)
+        {
+            c.mov(rdx, __qword_ptr[rcx + C]);
+            for (int row = 0; row < rows; row++)
+            {
+                for (int panel = 0; panel < panels; panel++) move(Sum(row * panels + panel), __zmmword_ptr[rdx + panel * TileShape.RowBytes]);
+                c.add(rdx, __qword_ptr[rcx + CStride]);
+            }
+        }
+    }
+
     // 16 rows, the first at rdx; moves rdx behind them, and leaves r9 behind the panel of the right factor.
     private static void EmitRowTile(Assembler c, int index)
     {

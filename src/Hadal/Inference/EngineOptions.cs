@@ -27,14 +27,14 @@ public sealed record EngineOptions
     /// </summary>
     public long CacheBytes { get; init; }
 
-    /// <summary>How each number of the cache is stored.</summary>
-    public ElementType CacheType { get; init; } = KvCache.StoredAs;
+    /// <summary>How each number of the cache is stored; null leaves it to <see cref="For"/>.</summary>
+    public ElementType? CacheType { get; init; }
 
     /// <summary>Tokens of prompts that are taken in between two tokens of the others: more is faster, fewer stall the others less.</summary>
     public int PrefillTokens { get; init; } = 256;
 
-    /// <summary>What products do to their factors.</summary>
-    public ProductPrecision Precision { get; init; } = ProductPrecision.F32;
+    /// <summary>What products do to their factors; null leaves it to <see cref="For"/>.</summary>
+    public ProductPrecision? Precision { get; init; }
 
     /// <summary>
     /// The form of latent attention, of prompts and of what is drawn alike, so that no bit depends on which of the two a token was. Expanded
@@ -47,6 +47,22 @@ public sealed record EngineOptions
 
     /// <summary>Pages beyond which none would be used: what is known of the requests to come.</summary>
     internal long MaxPages { get; init; } = long.MaxValue;
+
+    /// <summary>
+    /// The same options with what was left to the model: where matrices are held in blocks, whose products round activations to eight bits
+    /// anyway, latent attention is in BF16, its cache and its products; everything else is in F32.
+    /// </summary>
+    /// <param name="model">The model to be run.</param>
+    public EngineOptions For(Transformer model)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        bool narrow = model.Config is DeepSeekConfig && model.Parameters.Any(parameter => parameter.Value.ElementType.IsBlocked());
+        return this with
+        {
+            Precision = Precision ?? (narrow ? ProductPrecision.BF16 : ProductPrecision.F32),
+            CacheType = CacheType ?? (narrow ? ElementType.BF16 : KvCache.StoredAs),
+        };
+    }
 
     /// <summary>Checks the ranges.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A value makes no sense.</exception>
@@ -65,8 +81,9 @@ public sealed record EngineOptions
     /// <exception cref="ArgumentException">The bytes are fewer than those of one page.</exception>
     internal PagePool CreatePool(ModelConfig config)
     {
+        ElementType type = CacheType ?? KvCache.StoredAs;
         int modules = Speculation is { UsesModules: true } ? 1 : 0;
-        long pageBytes = PagePool.PageBytes(config, CacheType, modules);
+        long pageBytes = PagePool.PageBytes(config, type, modules);
         if (CacheBytes > 0 && CacheBytes < pageBytes)
         {
             throw new ArgumentException($"the cache has {CacheBytes} bytes, expected {pageBytes} or more, those of one page");
@@ -79,7 +96,7 @@ public sealed record EngineOptions
             pages = Math.Min(wanted, FreeMemory() / 2 / pageBytes);
         }
 
-        return new PagePool(config, (int)Math.Clamp(pages, 1, Math.Min(Math.Max(1, MaxPages), int.MaxValue / PagePool.PageTokens)), CacheType, modules);
+        return new PagePool(config, (int)Math.Clamp(pages, 1, Math.Min(Math.Max(1, MaxPages), int.MaxValue / PagePool.PageTokens)), type, modules);
     }
 
     private static long FreeMemory() => Math.Max(0, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - Environment.WorkingSet);

@@ -20,8 +20,8 @@ public sealed class TextGenerator(Transformer model, WorkerPool workers)
     /// <param name="e">What happened; it has no text.</param>
     public delegate void GenerationHandler(int request, GenerationEvent e);
 
-    /// <summary>What products do to their factors; as the graph of training for the same log-probabilities.</summary>
-    public ProductPrecision Precision { get; init; } = ProductPrecision.F32;
+    /// <summary>What products do to their factors; as the graph of training for the same log-probabilities. Null: <see cref="EngineOptions.For"/>.</summary>
+    public ProductPrecision? Precision { get; init; }
 
     /// <summary>The form of latent attention; see <see cref="EngineOptions.Form"/>.</summary>
     public MlaForm Form { get; init; } = MlaForm.Absorbed;

@@ -23,8 +23,8 @@ public static unsafe class Attention
     /// <param name="output">[T, Heads * ValueDim], overwritten. Must not overlap the inputs.</param>
     /// <param name="logSumExp">[T, Heads], overwritten with ln(sum of e^score), which <see cref="Backward"/> needs; or null.</param>
     /// <param name="precision">
-    /// With BF16 products may round their factors, the weights too, to BF16; they do so on AMX tiles. Then keys and values that a row does
-    /// not see must be finite: they are multiplied by zero.
+    /// With BF16 products may round their factors, the weights too, to BF16; they do so on AMX tiles, and with cached latents in BF16 wherever BF16 is
+    /// multiplied in generated code. Then keys and values that a row does not see must be finite: they are multiplied by zero.
     /// </param>
     /// <exception cref="ArgumentException">A matrix has another shape than the call needs, or its elements are not F32.</exception>
     public static void Forward(
@@ -94,7 +94,8 @@ public static unsafe class Attention
             LogSumExp = logSumExp is { } rows ? new HeadRows(rows) : default,
         };
         if (kind == KernelKind.Reference) AttentionReference.Forward(call);
-        else if (Tiles(kind, precision) is { } kernels) TiledHeads<TiledAttentionForward>.Run(pool, kernels, call, nextTask);
+        else if (LatentTiles(kind, precision, sequences) is { } latentKernels) AttentionManaged.Forward(pool, call, nextTask, latentKernels);
+        else if (Tiles(kind, precision) is { } kernels && !HasLatents(sequences)) TiledHeads<TiledAttentionForward>.Run(pool, kernels, call, nextTask);
         else AttentionManaged.Forward(pool, call, nextTask);
         KeepAlive(sequences);
         GC.KeepAlive(q.Buffer);
@@ -153,6 +154,28 @@ public static unsafe class Attention
     // not in decoding, where one row does; and both must have the same bits.
     private static TileKernelSet? Tiles(KernelKind kind, ProductPrecision precision) =>
         kind == KernelKind.Generated && precision == ProductPrecision.BF16 && GeneratedKernels.Tiles is { Instructions: TileInstructions.Amx } tiles ? tiles : null;
+
+    // Cached latents are a factor of tiles as they lie, so here vector registers multiply them, too.
+    private static TileKernelSet? LatentTiles(KernelKind kind, ProductPrecision precision, ReadOnlySpan<AttentionSequence> sequences)
+    {
+        if (kind != KernelKind.Generated || precision != ProductPrecision.BF16 || !HasLatents(sequences)) return null;
+        foreach (ref readonly AttentionSequence sequence in sequences)
+        {
+            if (sequence.Cached is not { } rows || !CachedTiles.CanRead(rows.Format)) return null;
+        }
+
+        return GeneratedKernels.Tiles;
+    }
+
+    private static bool HasLatents(ReadOnlySpan<AttentionSequence> sequences)
+    {
+        foreach (ref readonly AttentionSequence sequence in sequences)
+        {
+            if (sequence.Cached is { Format.IsLatent: true }) return true;
+        }
+
+        return false;
+    }
 
     // The counter of tasks has a cache line to itself: all workers write it. Behind it the slices, then their page tables.
     private static int* Plan(ReadOnlySpan<AttentionSequence> sequences, out AttentionSlice* slices)

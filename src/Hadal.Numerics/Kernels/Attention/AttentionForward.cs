@@ -29,11 +29,17 @@ internal unsafe struct AttentionForward<TSimd, TVector> : IParallelJob
     private const int TasksPerWorker = 4;
 
     private AttentionCall _call;
+    private TileKernelSet? _kernels;
     private int _rowsPerTask;
     private int _tasks;
     private int* _nextTask;
 
-    public static void Run(WorkerPool pool, AttentionCall call, int* nextTask)
+    /// <summary>Computes a call.</summary>
+    /// <param name="pool">Threads that compute.</param>
+    /// <param name="call">The call.</param>
+    /// <param name="nextTask">A counter of its own.</param>
+    /// <param name="kernels">Tiles of BF16 that multiply the cached latents; null multiplies F32, whatever the keys are.</param>
+    public static void Run(WorkerPool pool, AttentionCall call, int* nextTask, TileKernelSet? kernels = null)
     {
         int mostRows = 1;
         long work = 0;
@@ -58,19 +64,22 @@ internal unsafe struct AttentionForward<TSimd, TVector> : IParallelJob
 
         Prepare(call, rowsPerTask);
         *nextTask = 0;
-        AttentionForward<TSimd, TVector> job = new() { _call = call, _rowsPerTask = rowsPerTask, _tasks = tasks, _nextTask = nextTask };
+        AttentionForward<TSimd, TVector> job = new() { _call = call, _kernels = kernels, _rowsPerTask = rowsPerTask, _tasks = tasks, _nextTask = nextTask };
         pool.Run(ref job, Math.Min(pool.Count, tasks));
     }
 
     /// <summary>Takes tasks until none is left: their costs differ too much for equal shares.</summary>
     public void Execute(int part)
     {
+        _kernels?.Configure();
         for (int task = Interlocked.Increment(ref *_nextTask) - 1; task < _tasks; task = Interlocked.Increment(ref *_nextTask) - 1)
         {
             // Late rows see most keys; they come first, so that the last tasks are short ones.
             AttentionTask place = _call.FindTask(AttentionCut.Rows, _rowsPerTask, task);
             Compute(_call.Slices[place.Slice], place, (place.Pieces - 1 - place.Piece) * _rowsPerTask);
         }
+
+        _kernels?.Release();
     }
 
     // Shares out the chunks of sequences whose tasks would be longer than a worker's fair part.
@@ -120,15 +129,20 @@ internal unsafe struct AttentionForward<TSimd, TVector> : IParallelJob
         int heads = Math.Min(_call.HeadsPerTask, shape.KeyHeads - place.KeyHead);
         int rows = Math.Min(_rowsPerTask, _call.RowCount(slice) - firstRow);
         int visible = slice.Visible((firstRow + rows - 1) / shape.Group), chunks = Chunks(visible);
-        bool narrow = !slice.Cached.IsNull && !slice.Cached.IsF32;
-        AttentionForwardLayout<TSimd, TVector> layout = new(shape, heads, rows);
+        bool widens = _kernels is null && !slice.Cached.IsNull && !slice.Cached.IsF32;
+        AttentionForwardLayout<TSimd, TVector> layout = new(shape, heads, rows, rowLanes: _kernels is not null);
         TileCarver count = new(null);
-        _ = new AttentionForwardTiles<TSimd, TVector>(ref count, layout, narrow);
+        _ = new AttentionForwardTiles<TSimd, TVector>(ref count, layout, widens, _kernels);
         TileCarver carver = new(AttentionScratch.Tiles(count.Taken));
-        AttentionForwardTiles<TSimd, TVector> tiles = new(ref carver, layout, narrow);
+        AttentionForwardTiles<TSimd, TVector> tiles = new(ref carver, layout, widens, _kernels);
         bool shared = slice.Splits > 1;
         int from = shared ? place.Split * slice.ChunksPerTask : 0, to = shared ? Math.Min(chunks, from + slice.ChunksPerTask) : chunks;
-        if (from < to) tiles.LoadQueries(_call, slice, place.KeyHead, firstRow);
+        if (from < to)
+        {
+            tiles.LoadQueries(_call, slice, place.KeyHead, firstRow);
+            if (_kernels is not null) tiles.Cached.PackQueries(_kernels, tiles.Q(0));
+        }
+
         for (int chunk = from; chunk < to; chunk++)
         {
             AttentionSums<TSimd, TVector> sums = shared ? SharedSums(slice, place, layout, chunk) : chunk == 0 ? tiles.Total : tiles.Chunk;
@@ -187,6 +201,15 @@ internal unsafe struct AttentionForward<TSimd, TVector> : IParallelJob
             tiles.To[row] = Math.Clamp(slice.Visible((firstRow + row) / shape.Group) - firstKey, 0, keys);
         }
 
+        if (_kernels is not null)
+        {
+            byte* rows = slice.Cached.Row(firstKey), next = firstKey + keys < slice.KeyCount ? slice.Cached.Row(firstKey + keys) : rows;
+            tiles.Cached.Score(_kernels, rows, slice.Cached.RowBytes, keys, next, tiles.Layout.Rows, tiles.Scores);
+            Weigh(tiles, sums, keys);
+            tiles.Cached.AddValues(_kernels, rows, slice.Cached.RowBytes, keys, tiles.Layout.Rows, tiles.Scores, sums.Output, sums.Stride);
+            return;
+        }
+
         for (int head = 0; head < heads; head++)
         {
             if (head + 1 < heads) KeyValueBlock.Prefetch(slice, shape, firstHead + head + 1, firstKey);
@@ -223,16 +246,23 @@ internal unsafe struct AttentionForward<TSimd, TVector> : IParallelJob
     private readonly void WeighRowLanes(
         in AttentionForwardTiles<TSimd, TVector> tiles, float* q, in AttentionSums<TSimd, TVector> sums, in KeyValueBlock block, int keys)
     {
+        AttentionForwardLayout<TSimd, TVector> layout = tiles.Layout;
+        AttentionRowLanes<TSimd, TVector>.Scores(block.Keys, block.KeyStride, q, layout.Rows, layout.PaddedRows, tiles.Scores, keys, layout.KeyDim);
+        Weigh(tiles, sums, keys);
+    }
+
+    // Scores with a lane for each row become weights.
+    private readonly void Weigh(in AttentionForwardTiles<TSimd, TVector> tiles, in AttentionSums<TSimd, TVector> sums, int keys)
+    {
         (int rows, int padded) = (tiles.Layout.Rows, tiles.Layout.PaddedRows);
         float scale = _call.Shape.Scale;
-        AttentionRowLanes<TSimd, TVector>.Scores(block.Keys, block.KeyStride, q, rows, padded, tiles.Scores, keys, tiles.Layout.KeyDim);
         if (tiles.To[0] < keys)
         {
             AttentionRowLanes<TSimd, TVector>.ScaleAndMask(tiles.Scores, padded, keys, scale, tiles.To, rows);
             scale = 1;
         }
 
-        AttentionRowLanes<TSimd, TVector>.Softmax(tiles.Scores, padded, keys, scale, sums.Max, sums.Sum, tiles.Decay, tiles.LaneSums);
+        AttentionRowLanes<TSimd, TVector>.Softmax(tiles.Scores, rows, padded, keys, scale, sums.Max, sums.Sum, tiles.Decay, tiles.LaneSums);
         for (int row = 0; row < rows; row++)
         {
             if (tiles.Decay[row] != 1) sums.Scale(row, tiles.Decay[row]);

@@ -16,7 +16,12 @@ internal readonly struct AttentionForwardLayout<TSimd, TVector>
     /// <summary>Whether a lane is a row, not a key.</summary>
     public readonly bool RowLanes;
 
-    public AttentionForwardLayout(AttentionShape shape, int heads, int rows)
+    /// <summary>Sizes for <paramref name="rows"/> rows of each of so many key heads.</summary>
+    /// <param name="shape">Sizes of heads.</param>
+    /// <param name="heads">Key heads.</param>
+    /// <param name="rows">Rows of each.</param>
+    /// <param name="rowLanes">Whether a lane is a row at any number of rows.</param>
+    public AttentionForwardLayout(AttentionShape shape, int heads, int rows, bool rowLanes = false)
     {
         Heads = heads;
         Rows = rows;
@@ -25,7 +30,7 @@ internal readonly struct AttentionForwardLayout<TSimd, TVector>
         ValueDim = shape.ValueDim;
         ValueVectors = (shape.ValueDim + TSimd.Lanes - 1) / TSimd.Lanes;
         ValueStride = AttentionPacking.SpreadStride(ValueVectors * TSimd.Lanes);
-        RowLanes = AttentionRowLanes<TSimd, TVector>.IsWorthwhile(rows);
+        RowLanes = rowLanes || AttentionRowLanes<TSimd, TVector>.IsWorthwhile(rows);
     }
 }
 
@@ -139,9 +144,15 @@ internal readonly unsafe struct AttentionForwardTiles<TSimd, TVector>
     public readonly float* LaneSums;                     // [Lanes, Lanes]
     public readonly int* From;                           // [rows], zeros
     public readonly int* To;                             // [rows]: how many keys of the block a row sees
+    public readonly CachedTiles Cached;                  // of BF16, where tiles multiply cached rows
     private readonly float* _q;                          // [heads, rows, KeyDim], with row lanes [heads, KeyDim, PaddedRows]
 
-    public AttentionForwardTiles(ref TileCarver carver, AttentionForwardLayout<TSimd, TVector> layout, bool narrow)
+    /// <summary>Takes the memory.</summary>
+    /// <param name="carver">Where from.</param>
+    /// <param name="layout">Sizes.</param>
+    /// <param name="widens">Whether cached rows are widened to F32.</param>
+    /// <param name="kernels">What multiplies cached rows as they are; or null.</param>
+    public AttentionForwardTiles(ref TileCarver carver, AttentionForwardLayout<TSimd, TVector> layout, bool widens, TileKernelSet? kernels)
     {
         Layout = layout;
         Total = new AttentionSums<TSimd, TVector>(ref carver, layout);
@@ -149,13 +160,14 @@ internal readonly unsafe struct AttentionForwardTiles<TSimd, TVector>
         _q = carver.Take((long)layout.Heads * layout.PaddedRows * layout.KeyDim);
         Scores = carver.Take((long)layout.PaddedRows * AttentionPacking.BlockKeys);
         Keys = carver.Take(layout.RowLanes ? 0 : (long)layout.KeyDim * AttentionPacking.BlockKeys);
-        Values = carver.Take((long)AttentionPacking.BlockKeys * layout.ValueStride);
-        WideKeys = carver.Take(narrow ? (long)AttentionPacking.BlockKeys * layout.KeyDim : 0);
-        WideValues = carver.Take(narrow ? (long)AttentionPacking.BlockKeys * layout.ValueStride : 0);
+        Values = carver.Take(kernels is null ? (long)AttentionPacking.BlockKeys * layout.ValueStride : 0);
+        WideKeys = carver.Take(widens ? (long)AttentionPacking.BlockKeys * layout.KeyDim : 0);
+        WideValues = carver.Take(widens ? (long)AttentionPacking.BlockKeys * layout.ValueStride : 0);
         Decay = carver.Take(layout.PaddedRows);
         LaneSums = carver.Take(TSimd.Lanes * TSimd.Lanes);
         From = (int*)carver.Take(layout.Rows);
         To = (int*)carver.Take(layout.Rows);
+        if (kernels is not null) Cached = new CachedTiles(ref carver, kernels, layout.PaddedRows, layout.KeyDim, layout.ValueDim);
     }
 
     /// <summary>The queries of the task's key head <paramref name="head"/>, counted from its first.</summary>

@@ -96,20 +96,31 @@ internal static unsafe class AttentionRowLanes<TSimd, TVector>
     }
 
     /// <summary>Turns scores into weights relative to the new maximum of each row; decay receives the factor for what was summed before.</summary>
-    /// <param name="scores">[keys, rows].</param>
-    /// <param name="rows">Rows, whole registers of them.</param>
+    /// <param name="scores">[keys, padded].</param>
+    /// <param name="rows">Rows that are asked for.</param>
+    /// <param name="padded">Rows, whole registers of them.</param>
     /// <param name="keys">Keys of the block.</param>
     /// <param name="scale">Factor on the scores.</param>
-    /// <param name="max">[rows].</param>
-    /// <param name="sum">[rows].</param>
-    /// <param name="decay">[rows].</param>
+    /// <param name="max">[padded].</param>
+    /// <param name="sum">[padded].</param>
+    /// <param name="decay">[padded].</param>
     /// <param name="lanes">Room for the sums of keys that share a lane in the other form, [Lanes, Lanes].</param>
-    public static void Softmax(float* scores, int rows, int keys, float scale, float* max, float* sum, float* decay, float* lanes)
+    public static void Softmax(float* scores, int rows, int padded, int keys, float scale, float* max, float* sum, float* decay, float* lanes)
     {
-        for (int row = 0; row < rows; row += TSimd.Lanes) SoftmaxRows(scores + row, rows, keys, scale, max + row, sum + row, decay + row, lanes);
+        if (TSimd.Lanes == 2 * Vector256<float>.Count && rows <= Vector256<float>.Count)
+        {
+            AttentionRowLanes<Simd256, Vector256<float>>.SoftmaxRows(scores, padded, keys, scale, max, sum, decay, lanes, TSimd.Lanes);
+            return;
+        }
+
+        for (int row = 0; row < padded; row += TSimd.Lanes)
+        {
+            SoftmaxRows(scores + row, padded, keys, scale, max + row, sum + row, decay + row, lanes, TSimd.Lanes);
+        }
     }
 
-    private static void SoftmaxRows(float* scores, nint stride, int keys, float scale, float* max, float* sum, float* decay, float* lanes)
+    // width: lanes of the other form's registers, of which half a register of rows has the same sums.
+    private static void SoftmaxRows(float* scores, nint stride, int keys, float scale, float* max, float* sum, float* decay, float* lanes, int width)
     {
         TVector factor = TSimd.Broadcast(scale), old = TSimd.Load(max), largest = old;
         for (int key = 0; key < keys; key++)
@@ -121,7 +132,6 @@ internal static unsafe class AttentionRowLanes<TSimd, TVector>
 
         // While all scores are minus infinity there is no weight, and minus infinity must not be subtracted from itself.
         TVector shift = TSimd.Select(TSimd.GreaterThan(largest, TSimd.Broadcast(float.NegativeInfinity)), largest, TSimd.Zero);
-        int width = TSimd.Lanes;
         for (int lane = 0; lane < width; lane++)
         {
             TVector total = TSimd.Zero;
@@ -132,7 +142,7 @@ internal static unsafe class AttentionRowLanes<TSimd, TVector>
                 total = TSimd.Add(total, weight);
             }
 
-            TSimd.Store(total, lanes + lane * width);
+            TSimd.Store(total, lanes + lane * TSimd.Lanes);
         }
 
         // The tree of TSimd.Sum: halves, quarters, ...
@@ -140,7 +150,7 @@ internal static unsafe class AttentionRowLanes<TSimd, TVector>
         {
             for (int lane = 0; lane < half; lane++)
             {
-                TSimd.Store(TSimd.Add(TSimd.Load(lanes + lane * width), TSimd.Load(lanes + (lane + half) * width)), lanes + lane * width);
+                TSimd.Store(TSimd.Add(TSimd.Load(lanes + lane * TSimd.Lanes), TSimd.Load(lanes + (lane + half) * TSimd.Lanes)), lanes + lane * TSimd.Lanes);
             }
         }
 

@@ -49,6 +49,10 @@ internal readonly unsafe struct Factor
     public static Factor Of(float* data, long rowStride, bool isInnerAdjacent) =>
         new((byte*)data, rowStride, isBFloat16: false, isInnerAdjacent, isRounded: true);
 
+    /// <summary>A factor of BF16 rows that lie elsewhere than in a matrix, <paramref name="rowBytes"/> bytes apart.</summary>
+    public static Factor OfBFloat16(byte* data, long rowBytes, bool isInnerAdjacent) =>
+        new(data, rowBytes / sizeof(ushort), isBFloat16: true, isInnerAdjacent, isRounded: false);
+
     /// <summary>The same factor with (<paramref name="i"/>, <paramref name="k"/>) as its first element.</summary>
     public Factor From(long i, long k) =>
         new(_data + OffsetBytes(i, k), _rowStride, IsBFloat16, IsInnerAdjacent, IsRounded);

@@ -38,14 +38,15 @@ public sealed partial class Scheduler : IDisposable
     public Scheduler(Transformer model, Tokenizer? tokenizer, WorkerPool workers, EngineOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        Options = options ?? new EngineOptions();
+        ArgumentNullException.ThrowIfNull(model);
+        Options = (options ?? new EngineOptions()).For(model);
         Options.Validate();
         Model = model;
         _tokenizer = tokenizer;
         _endTokens = [.. model.Config.EosTokenIds];
         _pool = Options.CreatePool(model.Config);
         _prefixes = new PrefixCache(_pool);
-        _graph = new Graph(workers, recording: false) { Precision = Options.Precision };
+        _graph = new Graph(workers, recording: false) { Precision = Options.Precision!.Value };
         _drafter = Options.Speculation?.CreateDrafter(model, _pool, Options, _graph);
         ContextLength = (int)Math.Min(Options.MaxContext ?? int.MaxValue, Math.Min(model.Config.MaxPositionEmbeddings, (long)_pool.Pages * PagePool.PageTokens));
     }

@@ -19,8 +19,8 @@ internal sealed class ModelDrafter : Drafter
         : base(target)
     {
         (_model, _options) = (model, options);
-        _pool = new PagePool(model.Config, targetPool.Pages, options.CacheType);
-        _graph = new Graph(workers, recording: false) { Precision = options.Precision };
+        _pool = new PagePool(model.Config, targetPool.Pages, options.CacheType!.Value);
+        _graph = new Graph(workers, recording: false) { Precision = options.Precision!.Value };
     }
 
     /// <inheritdoc/>

@@ -107,7 +107,7 @@ public sealed class MultiHeadLatentAttention : IAttention
         g.LatentKeys(LatentUp.Forward(g, latent, recomputes: true), rotaryKey, _config.NumAttentionHeads, _config.VHeadDim);
 
     // q · (W^UK c) = (q W^UK) · c, and Σ p (W^UV c) = W^UV (Σ p c): all heads attend to the same latent rows, which are keys (all R + P
-    // lanes) and values (the first R) at once. S never meets H · V. Few rows meet many latents here, so attention is in F32 at any precision.
+    // lanes) and values (the first R) at once. S never meets H · V.
     private Tensor AttendAbsorbed(Graph g, Tensor q, Tensor latent, Tensor rotaryKey, ForwardPass pass)
     {
         (int heads, int r, int p, int n, int v) = (
@@ -145,7 +145,7 @@ public sealed class MultiHeadLatentAttention : IAttention
     private Tensor AttendToCaches(Graph g, AttentionShape shape, Tensor absorbed, Tensor latent, Tensor rotaryKey, ForwardPass pass)
     {
         CachedAttention.Store(g, pass, _layer, latent, rotaryKey);
-        return g.Attention(shape, absorbed, pass.KeysAndValues);
+        return g.Attention(shape, absorbed, pass.KeysAndValues, g.Precision);
     }
 
     // Head h: absorbed [T, R] = q [T, N] · W^UK_h [N, R].

@@ -25,9 +25,16 @@ internal static unsafe class TiledBlock
             for (int tile = 0; tile < rowTiles && wholeColumns < columns; tile++) Edge(i + tile * TileShape.Rows, TileShape.Rows, wholeColumns);
         }
 
-        for (int j = 0; j < columns && wholeRows < rows; j += TileShape.Rows) Edge(wholeRows, rows - wholeRows, j);
+        int rest = rows - wholeRows, ragged = 0;
+        if (rest > 0 && rest <= kernels.MostFewRows && wholeColumns > 0)
+        {
+            Call(0, wholeRows, 0, wholeColumns / TileShape.Rows, c + wholeRows * cStride, cStride, few: rest);
+            ragged = wholeColumns;
+        }
 
-        void Call(int rowTiles, int i, int j, int panels, float* result, long stride)
+        for (int j = ragged; j < columns && rest > 0; j += TileShape.Rows) Edge(wholeRows, rest, j);
+
+        void Call(int rowTiles, int i, int j, int panels, float* result, long stride, int few = 0)
         {
             byte* a = left.Tile(i / TileShape.Rows, 0);
             TileProductArguments arguments = new()
@@ -43,7 +50,8 @@ internal static unsafe class TiledBlock
                 Tiles = innerTiles,
                 Accumulates = accumulates ? 1 : 0,
             };
-            kernels.Multiply(rowTiles, &arguments);
+            if (few > 0) kernels.MultiplyFewRows(few, &arguments);
+            else kernels.Multiply(rowTiles, &arguments);
         }
 
         void Edge(int i, int height, int j)
