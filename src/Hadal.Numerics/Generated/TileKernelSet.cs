@@ -27,10 +27,11 @@ internal sealed unsafe class TileKernelSet : IDisposable
     private readonly nint[] _directProductsOfFewRows = new nint[VectorTileCode.MostFewRows];
     private readonly nint[] _productsOfFewRows = new nint[VectorTileCode.MostFewRows];
     private readonly nint[] _cachedScores = new nint[2];
-    private readonly nint[] _cachedValues = new nint[VectorTileCode.MostFewRows];
+    private readonly nint[] _weightedRows = new nint[VectorTileCode.MostFewRows];
     private readonly nint[] _packings = new nint[8];
     private nint _configure;
     private nint _release;
+    private nint _packRow;
     private nint _ceiling;
 
     /// <summary>Generates the kernels.</summary>
@@ -54,10 +55,11 @@ internal sealed unsafe class TileKernelSet : IDisposable
                 assembler.Add(
                     kernel => VectorTileCode.EmitDirectProductOfFewRows(kernel, index + 1), address => _directProductsOfFewRows[index] = address,
                     usesLowVectors: true);
-                assembler.Add(kernel => CachedValueCode.Emit(kernel, index + 1), address => _cachedValues[index] = address, usesLowVectors: true);
+                assembler.Add(kernel => WeightedRowsCode.Emit(kernel, index + 1), address => _weightedRows[index] = address, usesLowVectors: true);
                 assembler.Add(kernel => VectorTileCode.EmitProductOfFewRows(kernel, index + 1), address => _productsOfFewRows[index] = address, usesLowVectors: true);
             }
 
+            assembler.Add(TilePackingCode.EmitRow, address => _packRow = address);
             for (int i = 0; i < _cachedScores.Length; i++)
             {
                 int index = i;
@@ -113,7 +115,7 @@ internal sealed unsafe class TileKernelSet : IDisposable
     /// <summary>Up to how many rows <see cref="MultiplyFewRows"/> takes; zero where a whole tile costs no more.</summary>
     public int MostFewRows => Instructions == TileInstructions.Avx512 ? VectorTileCode.MostFewRows : 0;
 
-    /// <summary>Whether <see cref="ScoreCached"/> and <see cref="AddCachedValues"/> are there.</summary>
+    /// <summary>Whether <see cref="ScoreCached"/> and <see cref="AddWeightedRows"/> are there.</summary>
     public bool ReadsCachedRows { get; init; }
 
     /// <summary>Computes up to <see cref="MostFewRows"/> rows of a result; the left factor has one panel.</summary>
@@ -126,19 +128,20 @@ internal sealed unsafe class TileKernelSet : IDisposable
     public void ScoreCached(int rows, CachedScoreArguments* arguments) =>
         ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_cachedScores[rows <= CachedScoreCode.HalfRows ? 0 : 1])(arguments);
 
-    /// <summary>Adds values where they lie in a cache to the outputs of up to <see cref="MostFewRows"/> rows.</summary>
+    /// <summary>Adds rows of BF16 where they lie, weighted, to up to <see cref="MostFewRows"/> rows of a result.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AddCachedValues(int rows, CachedValueArguments* arguments) =>
-        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_cachedValues[rows - 1])(arguments);
+    public void AddWeightedRows(int rows, WeightedRowsArguments* arguments) =>
+        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_weightedRows[rows - 1])(arguments);
 
     /// <summary>Computes 16 columns of up to three panels of rows, from a right factor that is not packed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void MultiplyDirectly(int rows, DirectProductArguments* arguments)
-    {
-        bool few = Instructions == TileInstructions.Avx512 && rows <= VectorTileCode.MostFewRows;
-        nint product = few ? _directProductsOfFewRows[rows - 1] : _directProducts[TileShape.OuterTiles(rows) - 1];
-        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)product)(arguments);
-    }
+    public void MultiplyDirectly(int rows, DirectProductArguments* arguments) =>
+        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_directProducts[TileShape.OuterTiles(rows) - 1])(arguments);
+
+    /// <summary>The same of up to <see cref="MostFewRows"/> rows, packed by <see cref="PackRow"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void MultiplyFewRowsDirectly(int rows, DirectProductArguments* arguments) =>
+        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_directProductsOfFewRows[rows - 1])(arguments);
 
     /// <summary>Packs tiles of a factor; <paramref name="isLeft"/> says for which side of the product.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -148,6 +151,10 @@ internal sealed unsafe class TileKernelSet : IDisposable
         int index = (factor.IsBFloat16 ? 4 : 0) + (factor.IsInnerAdjacent ? 2 : 0) + (transposes ? 1 : 0);
         ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_packings[index])(arguments);
     }
+
+    /// <summary>Rounds a row of F32, 32 elements at a time; with <see cref="MostFewRows"/> only.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void PackRow(TilePackingArguments* arguments) => ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_packRow)(arguments);
 
     /// <summary>Multiplies tiles in registers, for so many rounds of <see cref="ProductsPerCeilingRound"/>.</summary>
     public void MultiplyInRegisters(long rounds) => ((delegate* unmanaged<void*, void>)_ceiling)(&rounds);

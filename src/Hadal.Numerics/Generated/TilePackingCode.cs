@@ -191,6 +191,30 @@ internal static class TilePackingCode
         }
     }
 
+    /// <summary>
+    /// A row of F32 alone, 32 elements at a time, each 32 a tile's stride behind those before. In plain words:
+    /// <code>
+    /// for each 32 elements: load them, round them to nearest even, store 64 bytes
+    /// </code>
+    /// </summary>
+    public static void EmitRow(KernelAssembler kernel)
+    {
+        Assembler c = kernel.Code;
+        Label loop = c.CreateLabel();
+        c.mov(rax, __qword_ptr[rcx + Source]);
+        c.mov(r9, __qword_ptr[rcx + TileStride]);
+        c.mov(r10, __qword_ptr[rcx + Tiles]);
+        c.mov(r11, __qword_ptr[rcx + Count]);
+        c.Label(ref loop);
+        c.vmovups(zmm16, __zmmword_ptr[rax + TileShape.RowBytes]);
+        c.vcvtne2ps2bf16(zmm16, zmm16, __zmmword_ptr[rax]);
+        c.vmovdqu64(__zmmword_ptr[r10], zmm16);
+        c.add(rax, TileShape.Inner * sizeof(float));
+        c.add(r10, r9);
+        c.dec(r11);
+        c.jne(loop);
+    }
+
     /// <summary>Transposes 16 x 16 lanes of 32 bits, in zmm0 to zmm15, through zmm16 to zmm31; <paramref name="store"/> takes each column.</summary>
     public static void EmitTransposition(Assembler c, Action<int, AssemblerRegisterZMM> store)
     {

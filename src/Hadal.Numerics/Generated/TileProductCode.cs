@@ -40,7 +40,10 @@ internal unsafe struct DirectProductArguments
     /// <summary>Bytes from one row of the right factor to the next.</summary>
     public long WeightStride;
 
-    /// <summary>The left factor's tiles, packed as those of a right one: all panels for the first 32 values of k, then the next.</summary>
+    /// <summary>
+    /// The left factor's tiles, packed as those of a right one: all panels for the first 32 values of k, then the next. A few rows: 64 bytes of each
+    /// row for the first 32 values of k, then the next.
+    /// </summary>
     public byte* Left;
 
     /// <summary>Tiles in each panel, one at least.</summary>

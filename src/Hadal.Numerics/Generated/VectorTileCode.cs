@@ -220,7 +220,7 @@ internal static class VectorTileCode
     }
 
     /// <summary>
-    /// The same for a few rows of the left factor, for which most of a left tile would be of no use. In plain words:
+    /// The same for a few rows of the left factor, for which most of a left tile would be of no use: it has 64 bytes of each row. In plain words:
     /// <code>
     /// for each 32 values of k:
     ///     transpose those of 16 rows of the right factor into memory; ask for the lines of the next 16 rows
@@ -257,11 +257,11 @@ internal static class VectorTileCode
         for (int pair = 0; pair < TileShape.Rows; pair++)
         {
             c.vmovups(zmm0, __zmmword_ptr[r11 + (Transposed + pair * TileShape.RowBytes)]);
-            for (int row = 0; row < rows; row++) c.vdpbf16ps(Sum(row), zmm0, __dword_bcst[rax + (pair * TileShape.RowBytes + row * PairBytes)]);
+            for (int row = 0; row < rows; row++) c.vdpbf16ps(Sum(row), zmm0, __dword_bcst[rax + (row * TileShape.RowBytes + pair * PairBytes)]);
         }
 
         for (int row = 0; row < rows; row++) c.vmovups(__zmmword_ptr[r11 + row * TileShape.RowBytes], Sum(row));
-        c.add(rax, TileShape.Bytes);
+        c.add(rax, rows * TileShape.RowBytes);
         c.add(rdx, TileShape.RowBytes);
         c.dec(r10);
         c.jne(loop);

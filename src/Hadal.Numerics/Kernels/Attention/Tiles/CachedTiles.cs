@@ -81,19 +81,20 @@ internal readonly unsafe struct CachedTiles
     public void AddValues(TileKernelSet kernels, byte* cached, long stride, int keys, int rows, float* weights, float* output, long outputStride)
     {
         TilePacking.Pack(kernels, Factor.Of(weights, _paddedRows, isInnerAdjacent: false), isLeft: true, _paddedRows, keys, _weights);
-        if (kernels.ReadsCachedRows && rows <= kernels.MostFewRows && keys % 2 == 0 && _valueDim % CachedValueCode.Columns == 0)
+        if (kernels.ReadsCachedRows && rows <= kernels.MostFewRows && keys % 2 == 0 && _valueDim % WeightedRowsCode.Columns == 0)
         {
-            CachedValueArguments arguments = new()
+            WeightedRowsArguments arguments = new()
             {
-                Values = cached,
-                ValueStride = stride,
+                Rows = cached,
+                RowStride = stride,
                 Weights = _weights.Tile(0, 0),
+                WeightStride = TileShape.Bytes,
                 Pairs = keys / 2,
                 Output = output,
                 OutputStride = outputStride * sizeof(float),
-                Groups = _valueDim / CachedValueCode.Columns,
+                Groups = _valueDim / WeightedRowsCode.Columns,
             };
-            kernels.AddCachedValues(rows, &arguments);
+            kernels.AddWeightedRows(rows, &arguments);
             return;
         }
 

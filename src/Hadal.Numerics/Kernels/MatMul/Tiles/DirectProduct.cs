@@ -24,7 +24,9 @@ internal static unsafe class DirectProduct
         byte* packed = (byte*)PackingScratch.Local(PackedTiles.Bytes(product.M, product.K) / sizeof(float));
         byte* memory = stackalloc byte[TiledBlock.MostRows * TileShape.RowBytes + NativeBuffer.Alignment];
         float* result = (float*)(((nuint)memory + NativeBuffer.Alignment - 1) & ~(nuint)(NativeBuffer.Alignment - 1));
-        for (int row = 0; row < product.M; row += TiledBlock.MostRows)
+        bool few = FewRows.Take(kernels, product);
+        if (few) FewRows.Pack(kernels, product, packed);
+        for (int row = 0; row < product.M && !few; row += TiledBlock.MostRows)
         {
             int rows = Math.Min(TiledBlock.MostRows, product.M - row);
             PackedTiles tiles = new(packed + PackedTiles.Bytes(row, product.K), TileShape.Bytes, TileShape.OuterTiles(rows) * TileShape.Bytes);
@@ -46,7 +48,8 @@ internal static unsafe class DirectProduct
                     Tiles = innerTiles,
                     Result = result,
                 };
-                kernels.MultiplyDirectly(rows, &arguments);
+                if (few) kernels.MultiplyFewRowsDirectly(rows, &arguments);
+                else kernels.MultiplyDirectly(rows, &arguments);
                 for (int i = 0; i < rows; i++)
                 {
                     new ReadOnlySpan<float>(result + i * TileShape.Rows, TileShape.Rows).CopyTo(

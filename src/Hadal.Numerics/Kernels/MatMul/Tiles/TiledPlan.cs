@@ -108,6 +108,7 @@ internal readonly unsafe struct TiledPlan
             C = Product.C + row * Product.CStride + column,
         };
         if (SharesRight) TiledPart.Compute(kernels, block, Right.From(column / TileShape.Rows, 0));
+        else if (WeightedRows.Take(kernels, block)) WeightedRows.Compute(kernels, block);
         else if (DirectProduct.Takes(block)) DirectProduct.Compute(kernels, block);
         else TiledPart.Compute(kernels, block, null);
     }

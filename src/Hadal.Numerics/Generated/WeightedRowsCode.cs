@@ -4,19 +4,22 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hadal.Numerics;
 
-/// <summary>What adding cached values is called with. The kernel uses the fields as variables: Values and Output move on, Columns ends at zero.</summary>
-internal unsafe struct CachedValueArguments
+/// <summary>What adding weighted rows is called with. The kernel uses the fields as variables: Rows and Output move on, Groups ends at zero.</summary>
+internal unsafe struct WeightedRowsArguments
 {
-    /// <summary>The first value: BF16, its components adjacent.</summary>
-    public byte* Values;
+    /// <summary>The first of the rows that are added: BF16, their columns adjacent.</summary>
+    public byte* Rows;
 
-    /// <summary>Bytes from value to value.</summary>
-    public long ValueStride;
+    /// <summary>Bytes from row to row.</summary>
+    public long RowStride;
 
-    /// <summary>Weights, packed as a panel of a left factor.</summary>
+    /// <summary>Weights, packed as rows of a left factor: for 32 rows at a time, 64 bytes of each row of the result.</summary>
     public byte* Weights;
 
-    /// <summary>Pairs of values, one at least.</summary>
+    /// <summary>Bytes from the weights of 32 rows to those of the next 32.</summary>
+    public long WeightStride;
+
+    /// <summary>Pairs of rows, one at least.</summary>
     public long Pairs;
 
     /// <summary>First element of the result.</summary>
@@ -25,30 +28,30 @@ internal unsafe struct CachedValueArguments
     /// <summary>Bytes from one row of the result to the next.</summary>
     public long OutputStride;
 
-    /// <summary>Groups of <see cref="CachedValueCode.Columns"/> components, one at least.</summary>
+    /// <summary>Groups of <see cref="WeightedRowsCode.Columns"/> columns, one at least.</summary>
     public long Groups;
 }
 
 /// <summary>
-/// Adds cached values, weighted, to the outputs of a few rows, with AVX512-BF16: values are read where they lie, and two neighbours interleaved in
-/// registers. In the order of additions of <see cref="VectorTileCode"/>.
+/// Adds rows of BF16, weighted, to a few rows of a result, with AVX512-BF16: the values of cached keys, or a factor whose rows are k. They are read
+/// where they lie, and two neighbours interleaved in registers. In the order of additions of <see cref="VectorTileCode"/>.
 /// </summary>
-internal static class CachedValueCode
+internal static class WeightedRowsCode
 {
-    /// <summary>Components that are multiplied in turn.</summary>
+    /// <summary>Columns that are multiplied in turn.</summary>
     public const int Columns = 32;
 
-    // Offsets in CachedValueArguments.
-    private const int Values = 0, ValueStride = 8, Weights = 16, Pairs = 24, Output = 32, OutputStride = 40, Groups = 48;
+    // Offsets in WeightedRowsArguments.
+    private const int Rows = 0, RowStride = 8, Weights = 16, WeightStride = 24, Pairs = 32, Output = 40, OutputStride = 48, Groups = 56;
 
     private const int PairBytes = 2 * sizeof(ushort), Registers = 2;
 
     /// <summary>
-    /// Adds to the outputs of one to eight rows. In plain words:
+    /// Adds to one to eight rows of the result. In plain words:
     /// <code>
-    /// for each 32 components:
-    ///     load the sums of all rows
-    ///     for each pair of values: interleave the two; for each row: broadcast the pair of weights, multiply, add
+    /// for each 32 columns:
+    ///     load the sums of all rows of the result
+    ///     for each pair of rows: interleave the two; for each row of the result: broadcast its pair of weights, multiply, add
     ///     store the sums
     /// </code>
     /// </summary>
@@ -59,10 +62,13 @@ internal static class CachedValueCode
         Label group = c.CreateLabel(), loop = c.CreateLabel();
         c.vmovdqu16(lowOrder, kernel.Data(Interleaving(0)));
         c.vmovdqu16(highOrder, kernel.Data(Interleaving(Columns / 2)));
-        c.mov(r8, __qword_ptr[rcx + ValueStride]);
+        c.push(rdi);
+        c.mov(r8, __qword_ptr[rcx + RowStride]);
+        c.mov(rdi, __qword_ptr[rcx + WeightStride]);
+        c.sub(rdi, TileShape.RowBytes);
         c.Label(ref group);
         EachSum((sum, memory) => c.vmovups(sum, memory));
-        c.mov(rax, __qword_ptr[rcx + Values]);
+        c.mov(rax, __qword_ptr[rcx + Rows]);
         c.mov(r9, __qword_ptr[rcx + Weights]);
         c.mov(r10, __qword_ptr[rcx + Pairs]);
         c.mov(r11d, TileShape.Rows);
@@ -77,22 +83,23 @@ internal static class CachedValueCode
             for (int half = 0; half < Registers; half++) c.vdpbf16ps(Sum(row, half), TilePackingCode.Zmm(half), __dword_bcst[r9 + row * TileShape.RowBytes]);
         }
 
-        // Behind 16 pairs of a row of weights those of the other rows lie.
+        // Behind 16 pairs of a row of the result the weights of its other rows lie.
         Label sameTile = c.CreateLabel();
         c.lea(rax, __[rax + r8 * 2]);
         c.add(r9, PairBytes);
         c.dec(r11);
         c.jne(sameTile);
-        c.add(r9, TileShape.Bytes - TileShape.RowBytes);
+        c.add(r9, rdi);
         c.mov(r11d, TileShape.Rows);
         c.Label(ref sameTile);
         c.dec(r10);
         c.jne(loop);
         EachSum((sum, memory) => c.vmovups(memory, sum));
-        c.add(__qword_ptr[rcx + Values], Columns * sizeof(ushort));
+        c.add(__qword_ptr[rcx + Rows], Columns * sizeof(ushort));
         c.add(__qword_ptr[rcx + Output], Columns * sizeof(float));
         c.dec(__qword_ptr[rcx + Groups]);
         c.jne(group);
+        c.pop(rdi);
 
         void EachSum(Action<AssemblerRegisterZMM, AssemblerMemoryOperand> move)
         {
