@@ -1,3 +1,5 @@
+using System.Runtime.Intrinsics.X86;
+
 namespace Hadal.Numerics;
 
 /// <summary>A family of generated kernels and whether this process can run it.</summary>
@@ -40,11 +42,17 @@ public static class GeneratedKernels
     private static readonly Lazy<PanelKernelSet?> s_panels =
         new(() => KernelSelection.Current == KernelKind.Generated && s_panelsObstacle.Value == null ? new PanelKernelSet() : null);
 
+    private static readonly Lazy<string?> s_fewRowsObstacle = new(() => Avx512BW.IsSupported ? Obstacle(ProcessorFeatures.None) : "the processor has no AVX-512, or it is turned off");
+
+    private static readonly Lazy<FewRowsKernelSet?> s_fewRows =
+        new(() => KernelSelection.Current == KernelKind.Generated && s_fewRowsObstacle.Value == null ? new FewRowsKernelSet() : null);
+
     /// <summary>All families, in the order in which users should read of them.</summary>
     public static IReadOnlyList<GeneratedKernelFamily> Families { get; } =
     [
         new("BF16 products on AMX tiles", s_tilesObstacle.Value), new("INT8 products on AMX tiles", s_byteTilesObstacle.Value),
         new("BF16 products with AVX512-BF16", s_vectorTilesObstacle.Value), new("products with weights in blocks with AVX512-VNNI", s_panelsObstacle.Value),
+        new("F32 products of few rows with AVX-512", s_fewRowsObstacle.Value),
     ];
 
     /// <summary>The processor's instruction sets for which generated code exists or could, by name.</summary>
@@ -58,6 +66,9 @@ public static class GeneratedKernels
 
     /// <summary>Products with weights in blocks in vector registers; null where tiles or managed kernels compute them.</summary>
     internal static PanelKernelSet? Panels => s_panels.Value;
+
+    /// <summary>F32 products of a few rows; null where managed kernels compute them.</summary>
+    internal static FewRowsKernelSet? FewRows => s_fewRows.Value;
 
     private static string? TilesObstacle(ProcessorFeatures needs) => Environment.GetEnvironmentVariable(TilesVariable) == "0"
         ? $"{TilesVariable} turns tile registers off"

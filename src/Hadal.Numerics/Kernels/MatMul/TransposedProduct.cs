@@ -22,6 +22,7 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
     /// <param name="a">The left factor in F32, the rows of each k side by side.</param>
     public static int Compute(Product product, float* a) => product.M switch
     {
+        _ when TSimd.Lanes == TileShape.Rows && GeneratedKernels.FewRows is { } kernels => Compute(kernels, product, a),
         1 => Compute<Count1>(product, a),
         2 => Compute<Count2>(product, a),
         3 => Compute<Count3>(product, a),
@@ -43,6 +44,38 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
 
         if (lines * step < product.K) AddRest(product, a, columns, lines * step);
         return columns;
+    }
+
+    // The same columns in the same order of additions.
+    private static int Compute(FewRowsKernelSet kernels, Product product, float* a)
+    {
+        int columns = product.N / TileShape.Rows * TileShape.Rows, step = product.B.IsBFloat16 ? 32 : 16, lines = product.K / step;
+        byte* memory = stackalloc byte[MostRows * TileShape.RowBytes + FewRowsCode.ScratchBytes + NativeBuffer.Alignment];
+        float* sums = (float*)(((nuint)memory + NativeBuffer.Alignment - 1) & ~(nuint)(NativeBuffer.Alignment - 1));
+        long rowBytes = product.B.RowBytes;
+        for (int n = 0; n < columns; n += TileShape.Rows)
+        {
+            float* c = product.C + n;
+            if (!product.Accumulate) Clear(product.M, c, product.CStride, TileShape.Rows);
+            if (lines == 0) continue;
+            FewRowsArguments arguments = new()
+            {
+                Weights = product.B.From(n, 0).Data,
+                WeightStride = rowBytes,
+                Ahead = TileShape.Rows * rowBytes > MostBytesAhead ? LinesAhead * CacheLines.Size : TileShape.Rows * rowBytes,
+                Left = a,
+                Lines = lines,
+                Sums = sums,
+            };
+            for (int m = 0; m < product.M; m++) Copy(c + m * product.CStride, sums + m * TileShape.Rows);
+            kernels.Multiply(product.M, product.B.IsBFloat16, &arguments);
+            for (int m = 0; m < product.M; m++) Copy(sums + m * TileShape.Rows, c + m * product.CStride);
+        }
+
+        if (lines * step < product.K) AddRest(product, a, columns, lines * step);
+        return columns;
+
+        static void Copy(float* source, float* destination) => new ReadOnlySpan<float>(source, TileShape.Rows).CopyTo(new Span<float>(destination, TileShape.Rows));
     }
 
     private static void Clear(int rows, float* c, long stride, int columns)
