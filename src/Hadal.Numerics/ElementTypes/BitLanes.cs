@@ -55,6 +55,9 @@ internal interface IBitLanes<TLanes> where TLanes : struct
 
     /// <summary>Subtracts the patterns as F32 values.</summary>
     static abstract TLanes SubtractSingle(TLanes a, TLanes b);
+
+    /// <summary>Divides the patterns as F32 values.</summary>
+    static abstract TLanes DivideSingle(TLanes a, TLanes b);
 }
 
 internal readonly struct BitLanes1 : IBitLanes<uint>
@@ -98,6 +101,9 @@ internal readonly struct BitLanes1 : IBitLanes<uint>
 
     public static uint SubtractSingle(uint a, uint b) =>
         BitConverter.SingleToUInt32Bits(BitConverter.UInt32BitsToSingle(a) - BitConverter.UInt32BitsToSingle(b));
+
+    public static uint DivideSingle(uint a, uint b) =>
+        BitConverter.SingleToUInt32Bits(BitConverter.UInt32BitsToSingle(a) / BitConverter.UInt32BitsToSingle(b));
 }
 
 internal readonly struct BitLanes4 : IBitLanes<Vector128<uint>>
@@ -172,6 +178,9 @@ internal readonly struct BitLanes4 : IBitLanes<Vector128<uint>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<uint> SubtractSingle(Vector128<uint> a, Vector128<uint> b) => (a.AsSingle() - b.AsSingle()).AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<uint> DivideSingle(Vector128<uint> a, Vector128<uint> b) => (a.AsSingle() / b.AsSingle()).AsUInt32();
 }
 
 internal readonly struct BitLanes8 : IBitLanes<Vector256<uint>>
@@ -247,6 +256,9 @@ internal readonly struct BitLanes8 : IBitLanes<Vector256<uint>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<uint> SubtractSingle(Vector256<uint> a, Vector256<uint> b) => (a.AsSingle() - b.AsSingle()).AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<uint> DivideSingle(Vector256<uint> a, Vector256<uint> b) => (a.AsSingle() / b.AsSingle()).AsUInt32();
 }
 
 internal readonly struct BitLanes16 : IBitLanes<Vector512<uint>>
@@ -318,4 +330,7 @@ internal readonly struct BitLanes16 : IBitLanes<Vector512<uint>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<uint> SubtractSingle(Vector512<uint> a, Vector512<uint> b) => (a.AsSingle() - b.AsSingle()).AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<uint> DivideSingle(Vector512<uint> a, Vector512<uint> b) => (a.AsSingle() / b.AsSingle()).AsUInt32();
 }

@@ -60,7 +60,7 @@ public static class MachineCeilings
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The duration is not positive.</exception>
     public static double ProductGigaflops(WorkerPool pool, ProductPrecision precision, TimeSpan duration) =>
-        (precision == ProductPrecision.BF16 ? TileGigaflops(pool, duration) : null) ?? FmaGigaflops(pool, duration);
+        (precision != ProductPrecision.F32 ? TileGigaflops(pool, duration) : null) ?? FmaGigaflops(pool, duration);
 
     /// <summary>
     /// Billions of bytes a second that all workers together read from a buffer of <paramref name="bytes"/>, which should be several

@@ -110,6 +110,10 @@ internal static unsafe class GroupedProduct<TSimd, TVector>
         {
             for (int m = 0; m < product.M && !product.Accumulate; m++) new Span<float>(product.C + m * product.CStride, product.N).Clear();
         }
+        else if (product.IsScaled)
+        {
+            ScaledPanels<TSimd, TVector>.Compute(product);
+        }
         else if (product.M <= NarrowRows && NarrowProduct<TSimd, TVector>.Fits(product.B))
         {
             int done = NarrowProduct<TSimd, TVector>.Compute(product);

@@ -70,9 +70,9 @@ public static unsafe class JointMatMul
         IsJoint(earlier) && earlier.Weight.ElementType.IsBlocked() && earlier.Input == later.Input &&
         PanelProduct.Rounds(earlier.Weight.ElementType) == PanelProduct.Rounds(later.Weight.ElementType);
 
-    // Weights in other types have plenty of work for a region of their own from some tens of rows on, and tiles bring their own regions.
+    // Weights in other types have plenty of work for a region of their own from some tens of rows on, and some products bring regions of their own.
     private static bool IsJoint(in LinearProduct product) => !ProductDispatch.UsesReference && product.Result is { Rows: > 0, Columns: > 0 } &&
-        (product.Weight.ElementType.IsBlocked() || (product.Result.Rows < ProductDispatch.BlockedRows && !ProductDispatch.UsesTiles(product.Precision)));
+        (product.Weight.ElementType.IsBlocked() || (product.Result.Rows < ProductDispatch.BlockedRows && !ProductDispatch.UsesOwnRegions(product.Precision)));
 
     private static void RunAlone(WorkerPool pool, in LinearProduct product)
     {

@@ -2,13 +2,19 @@ namespace Hadal.Numerics;
 
 /// <summary>
 /// The definition of a matrix product: each element is one chain of multiply-adds over k, ascending, from zero or from what c holds.
-/// Every other path gives these bits.
+/// Every other path gives these bits. Precision F8 has a definition of its own, <see cref="ScaledProductReference"/>.
 /// </summary>
 internal static unsafe class MatMulReference
 {
     /// <summary>c [M,N] = a [M,K] · b [N,K]ᵀ.</summary>
     public static void Nt(Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision = ProductPrecision.F32)
     {
+        if (precision == ProductPrecision.F8)
+        {
+            ScaledProductReference.Compute(Factor.AlongRows(a), Factor.AlongRows(b), a.Columns, isWeighted: true, c, accumulate);
+            return;
+        }
+
         for (int m = 0; m < c.Rows; m++)
         {
             Span<float> row = c.Row(m);
@@ -24,6 +30,12 @@ internal static unsafe class MatMulReference
     /// <summary>c [M,N] = a [M,K] · b [K,N].</summary>
     public static void Nn(Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision = ProductPrecision.F32)
     {
+        if (precision == ProductPrecision.F8)
+        {
+            ScaledProductReference.Compute(Factor.AlongRows(a), Factor.DownColumns(b), a.Columns, isWeighted: true, c, accumulate);
+            return;
+        }
+
         for (int m = 0; m < c.Rows; m++)
         {
             Span<float> row = c.Row(m);
@@ -39,6 +51,12 @@ internal static unsafe class MatMulReference
     /// <summary>c [M,N] = a [K,M]ᵀ · b [K,N].</summary>
     public static void Tn(Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision = ProductPrecision.F32)
     {
+        if (precision == ProductPrecision.F8)
+        {
+            ScaledProductReference.Compute(Factor.DownColumns(a), Factor.DownColumns(b), a.Rows, isWeighted: false, c, accumulate);
+            return;
+        }
+
         for (int m = 0; m < c.Rows; m++)
         {
             Span<float> row = c.Row(m);

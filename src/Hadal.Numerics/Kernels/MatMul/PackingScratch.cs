@@ -15,6 +15,9 @@ internal sealed unsafe class PackingScratch
     [ThreadStatic]
     private static PackingScratch? t_local;
 
+    [ThreadStatic]
+    private static PackingScratch? t_scaled;
+
     // What the blocks of the memory hold, as the user numbers it.
     private readonly long[] _owners = new long[16];
     private float* _data;
@@ -24,6 +27,9 @@ internal sealed unsafe class PackingScratch
 
     /// <summary>Memory that the thread which calls a product lends to all workers until the product is done.</summary>
     public static float* Shared(long length) => (t_shared ??= new PackingScratch()).Grow(length);
+
+    /// <summary>Memory for factors that are rounded before their product is computed, lent like <see cref="Shared"/> and beside it.</summary>
+    public static float* Scaled(long length) => (t_scaled ??= new PackingScratch()).Grow(length);
 
     /// <summary>Memory that a worker uses within one part.</summary>
     public static float* Local(long length) => (t_local ??= new PackingScratch()).Grow(length);

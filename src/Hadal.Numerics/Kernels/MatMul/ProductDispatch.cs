@@ -16,20 +16,23 @@ internal static unsafe class ProductDispatch
     /// </summary>
     public static bool UsesReference => KernelSelection.Current == KernelKind.Reference || KernelSelection.VectorBits == 0;
 
-    /// <summary>Whether products of a precision run on matrix tiles.</summary>
-    public static bool UsesTiles(ProductPrecision precision) => precision == ProductPrecision.BF16 && GeneratedKernels.Tiles is not null;
+    /// <summary>Whether products of a precision bring parallel regions of their own: on matrix tiles, or because factors are rounded in one.</summary>
+    public static bool UsesOwnRegions(ProductPrecision precision) =>
+        precision == ProductPrecision.F8 || (precision == ProductPrecision.BF16 && GeneratedKernels.Tiles is not null);
 
     /// <summary>Computes one product.</summary>
     public static void Run(WorkerPool pool, Product product)
     {
-        if (product.Precision == ProductPrecision.BF16 && GeneratedKernels.Tiles is { } tiles) TiledProduct.Run(pool, tiles, product);
+        if (product.Precision == ProductPrecision.F8) ScaledProduct.Run(pool, product, GeneratedKernels.Tiles);
+        else if (product.Precision == ProductPrecision.BF16 && GeneratedKernels.Tiles is { } tiles) TiledProduct.Run(pool, tiles, product);
         else RunManaged(pool, product);
     }
 
     /// <summary>Computes all groups.</summary>
     public static void Run(WorkerPool pool, ProductGroups groups)
     {
-        if (groups.Precision == ProductPrecision.BF16 && GeneratedKernels.Tiles is { } tiles) TiledProduct.Run(pool, tiles, groups);
+        if (groups.Precision == ProductPrecision.F8) ScaledProduct.Run(pool, groups, GeneratedKernels.Tiles);
+        else if (groups.Precision == ProductPrecision.BF16 && GeneratedKernels.Tiles is { } tiles) TiledProduct.Run(pool, tiles, groups);
         else RunManaged(pool, groups);
     }
 

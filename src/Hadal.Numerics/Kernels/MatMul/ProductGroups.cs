@@ -24,6 +24,9 @@ internal readonly unsafe struct Product
 
     /// <summary>Whether the sums start at what the result holds, not at zero.</summary>
     public required bool Accumulate { get; init; }
+
+    /// <summary>Whether there are sums over 128 values of k to be scaled.</summary>
+    public bool IsScaled => A.IsScaled && K > 0;
 }
 
 /// <summary>What the offsets of a grouped product cut.</summary>
@@ -51,6 +54,15 @@ internal readonly unsafe struct ProductGroups(Product whole, int count, int* off
     /// <summary>Whether the products have all k of their rows adjacent in b.</summary>
     public bool IsInnerAdjacent => whole.B.IsInnerAdjacent;
 
+    /// <summary>All groups in one: the factors and the result begin where those of the first group do.</summary>
+    public Product Whole => whole;
+
+    /// <summary>What the offsets cut.</summary>
+    public GroupAxis Axis => axis;
+
+    /// <summary>Where the groups begin, and their length at the end; null for a plain product.</summary>
+    public int* Offsets => offsets;
+
     /// <summary>Product <paramref name="group"/>; the group's own matrix lies that many stack strides into its stack.</summary>
     public Product Select(int group)
     {
@@ -60,10 +72,36 @@ internal readonly unsafe struct ProductGroups(Product whole, int count, int* off
         long stacked = group * stackStride;
         if (axis == GroupAxis.Inner)
         {
-            return whole with { A = whole.A.From(0, start), B = whole.B.From(0, start), K = length, C = whole.C + stacked * whole.CStride };
+            return whole with
+            {
+                A = whole.A.OfGroup(group, start), B = whole.B.OfGroup(group, start), K = length, C = whole.C + stacked * whole.CStride,
+            };
         }
 
-        Factor b = whole.B.IsInnerAdjacent ? whole.B.From(stacked, 0) : whole.B.From(0, stacked);
+        Factor b = whole.B.IsInnerAdjacent ? whole.B.From(stacked, 0) : whole.B.OfGroup(group, stacked);
         return whole with { A = whole.A.From(start, 0), B = b, M = length, C = whole.C + start * whole.CStride };
     }
+
+    /// <summary>Some of the groups, none of them scaled yet, counted from the first of them.</summary>
+    /// <param name="first">The first of them.</param>
+    /// <param name="length">How many.</param>
+    /// <param name="memory">Takes their offsets.</param>
+    public ProductGroups Range(int first, int length, int* memory)
+    {
+        int start = offsets[first];
+        for (int g = 0; g <= length; g++) memory[g] = offsets[first + g] - start;
+        long stacked = first * stackStride;
+        Product range = axis == GroupAxis.Inner
+            ? whole with { A = whole.A.From(0, start), B = whole.B.From(0, start), C = whole.C + stacked * whole.CStride }
+            : whole with
+            {
+                A = whole.A.From(start, 0),
+                B = whole.B.IsInnerAdjacent ? whole.B.From(stacked, 0) : whole.B.From(0, stacked),
+                C = whole.C + start * whole.CStride,
+            };
+        return new ProductGroups(range, length, memory, axis, stackStride);
+    }
+
+    /// <summary>The same products with other factors in the place of the whole ones.</summary>
+    public ProductGroups With(Factor a, Factor b) => new(whole with { A = a, B = b }, count, offsets, axis, stackStride);
 }

@@ -26,20 +26,21 @@ internal static class ProductKinds
         }
     }
 
-    public static void Define(this ProductKind kind, Matrix a, Matrix b, Matrix c, bool accumulate)
+    public static void Define(this ProductKind kind, Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision = default)
     {
         switch (kind)
         {
-            case ProductKind.Nt: MatMulReference.Nt(a, b, c, accumulate); break;
-            case ProductKind.Nn: MatMulReference.Nn(a, b, c, accumulate); break;
-            default: MatMulReference.Tn(a, b, c, accumulate); break;
+            case ProductKind.Nt: MatMulReference.Nt(a, b, c, accumulate, precision); break;
+            case ProductKind.Nn: MatMulReference.Nn(a, b, c, accumulate, precision); break;
+            default: MatMulReference.Tn(a, b, c, accumulate, precision); break;
         }
     }
 
     /// <summary>By managed kernels, also where generated ones stand behind the public face.</summary>
     public static unsafe void ComputeManaged(
-        this ProductKind kind, WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision) =>
-        ProductDispatch.RunManaged(pool, new Product
+        this ProductKind kind, WorkerPool pool, Matrix a, Matrix b, Matrix c, bool accumulate, ProductPrecision precision)
+    {
+        Product product = new()
         {
             A = kind == ProductKind.Tn ? Factor.DownColumns(a, precision) : Factor.AlongRows(a, precision),
             B = kind == ProductKind.Nt ? Factor.AlongRows(b, precision) : Factor.DownColumns(b, precision),
@@ -50,7 +51,10 @@ internal static class ProductKinds
             CStride = c.RowStride,
             Precision = precision,
             Accumulate = accumulate,
-        });
+        };
+        if (precision == ProductPrecision.F8) ScaledProduct.Run(pool, product, kernels: null);
+        else ProductDispatch.RunManaged(pool, product);
+    }
 
     public static void ComputeGroups(
         this ProductKind kind, WorkerPool pool, Matrix a, Matrix b, int[] offsets, Matrix c, bool accumulate, ProductPrecision precision = default)

@@ -14,48 +14,50 @@ internal static class TileOrder
 
     public static void Define(ProductKind kind, Matrix a, Matrix b, Matrix c, bool accumulate)
     {
-        int inner = kind == ProductKind.Tn ? a.Rows : a.Columns;
-        bool isUnit = GeneratedKernels.Tiles!.Instructions == TileInstructions.Amx;
-        float[,] left = Rounded(a, kind == ProductKind.Tn), right = Rounded(b, kind != ProductKind.Nt);
+        float[][] left = Rounded(a, kind == ProductKind.Tn), right = Rounded(b, kind != ProductKind.Nt);
         for (int m = 0; m < c.Rows; m++)
         {
-            for (int n = 0; n < c.Columns; n++)
-            {
-                float sum = accumulate ? c.Row(m)[n] : 0;
-                for (int k = 0; !isUnit && k < inner; k += 2)
-                {
-                    if (k + 1 < inner) sum = FlushSum(MathF.FusedMultiplyAdd(left[m, k + 1], right[n, k + 1], Flush(sum)));
-                    sum = FlushSum(MathF.FusedMultiplyAdd(left[m, k], right[n, k], Flush(sum)));
-                }
-
-                for (int block = 0; isUnit && block < inner; block += Inner)
-                {
-                    float even = 0, odd = 0;
-                    for (int k = block; k < Math.Min(inner, block + Inner); k += 2)
-                    {
-                        even = FlushSum(MathF.FusedMultiplyAdd(left[m, k], right[n, k], even));
-                        if (k + 1 < inner) odd = FlushSum(MathF.FusedMultiplyAdd(left[m, k + 1], right[n, k + 1], odd));
-                    }
-
-                    sum = FlushSum(Flush(sum) + FlushSum(even + odd));
-                }
-
-                c.Row(m)[n] = sum;
-            }
+            for (int n = 0; n < c.Columns; n++) c.Row(m)[n] = Continue(accumulate ? c.Row(m)[n] : 0, left[m], right[n]);
         }
     }
 
-    // Elements (i, k), F32 denormals as zero, rounded to BF16, whose denormals are zero again.
-    private static float[,] Rounded(Matrix matrix, bool innerIsRow)
+    /// <summary>Adds the products of elements that BF16 can hold, k ascending from a multiple of 32 on, to a sum.</summary>
+    public static float Continue(float sum, ReadOnlySpan<float> left, ReadOnlySpan<float> right)
     {
-        float[,] rounded = innerIsRow ? new float[matrix.Columns, matrix.Rows] : new float[matrix.Rows, matrix.Columns];
-        for (int row = 0; row < matrix.Rows; row++)
+        bool isUnit = GeneratedKernels.Tiles!.Instructions == TileInstructions.Amx;
+        for (int k = 0; !isUnit && k < left.Length; k += 2)
         {
-            for (int column = 0; column < matrix.Columns; column++)
+            if (k + 1 < left.Length) sum = FlushSum(MathF.FusedMultiplyAdd(left[k + 1], right[k + 1], Flush(sum)));
+            sum = FlushSum(MathF.FusedMultiplyAdd(left[k], right[k], Flush(sum)));
+        }
+
+        for (int block = 0; isUnit && block < left.Length; block += Inner)
+        {
+            float even = 0, odd = 0;
+            for (int k = block; k < Math.Min(left.Length, block + Inner); k += 2)
             {
-                float value = Flush(BFloat16.FromSingle(Flush((float)Samples.Element(matrix, row, column))));
-                if (innerIsRow) rounded[column, row] = value;
-                else rounded[row, column] = value;
+                even = FlushSum(MathF.FusedMultiplyAdd(left[k], right[k], even));
+                if (k + 1 < left.Length) odd = FlushSum(MathF.FusedMultiplyAdd(left[k + 1], right[k + 1], odd));
+            }
+
+            sum = FlushSum(Flush(sum) + FlushSum(even + odd));
+        }
+
+        return sum;
+    }
+
+    // Elements (i, k), F32 denormals as zero, rounded to BF16, whose denormals are zero again.
+    private static float[][] Rounded(Matrix matrix, bool innerIsRow)
+    {
+        int outer = innerIsRow ? matrix.Columns : matrix.Rows, inner = innerIsRow ? matrix.Rows : matrix.Columns;
+        float[][] rounded = new float[outer][];
+        for (int i = 0; i < outer; i++)
+        {
+            rounded[i] = new float[inner];
+            for (int k = 0; k < inner; k++)
+            {
+                float value = (float)(innerIsRow ? Samples.Element(matrix, k, i) : Samples.Element(matrix, i, k));
+                rounded[i][k] = Flush(BFloat16.FromSingle(Flush(value)));
             }
         }
 

@@ -13,7 +13,7 @@ internal static unsafe class DirectProduct
 
     /// <summary>Whether a product can be computed this way: whole tiles of k and of columns, and sums that start at zero.</summary>
     public static bool Takes(Product product) =>
-        product is { M: > 0 and <= MostRows, Accumulate: false, A.IsInnerAdjacent: true, B: { IsBFloat16: true, IsInnerAdjacent: true } } &&
+        product is { M: > 0 and <= MostRows, Accumulate: false, IsScaled: false, A.IsInnerAdjacent: true, B: { IsBFloat16: true, IsInnerAdjacent: true } } &&
         product.K > 0 && product.K % TileShape.Inner == 0 && product.N % TileShape.Rows == 0;
 
     /// <summary>Computes a block of the result.</summary>

@@ -21,7 +21,7 @@ internal static unsafe class TiledPart
     /// <summary>Computes a block of the result; the left factor is packed here, and the right one where it isn't yet.</summary>
     public static void Compute(TileKernelSet kernels, Product product, PackedTiles? right)
     {
-        int innerTiles = TileShape.InnerTiles(product.K), most = InnerTiles(product.K);
+        int innerTiles = TileShape.InnerTiles(product.K), most = product.IsScaled ? ScaledTiles.InnerTiles : InnerTiles(product.K);
 
         // Packed here, the right factor needs its place for one block of k only.
         int columnBlock = right is not null ? ColumnBlock(product.K) : product.M <= FewRows ? FewRowsColumns : ColumnBlock(most * TileShape.Inner);
@@ -67,9 +67,18 @@ internal static unsafe class TiledPart
             int rows = Math.Min(leftRows, product.M - row), inner = Inner(tile);
             PackedTiles a = keepsLeft ? left.From(row / TileShape.Rows, tile) : left;
             if (!keepsLeft || column == 0) TilePacking.Pack(kernels, product.A.From(row, tile * TileShape.Inner), isLeft: true, rows, inner, a);
-            TiledBlock.Multiply(
-                kernels, rows, columns, TileShape.InnerTiles(inner), a, b, product.C + row * product.CStride + column, product.CStride,
-                product.Accumulate || tile > 0);
+            float* c = product.C + row * product.CStride + column;
+            bool accumulates = product.Accumulate || tile > 0;
+            if (!product.IsScaled)
+            {
+                TiledBlock.Multiply(kernels, rows, columns, TileShape.InnerTiles(inner), a, b, c, product.CStride, accumulates);
+                return;
+            }
+
+            long k = tile * TileShape.Inner;
+            ScaledTiles.Multiply(
+                kernels, rows, columns, TileShape.InnerTiles(inner), a, b, product.A.From(row, k).Scales, product.B.From(column, k).Scales, c,
+                product.CStride, accumulates);
         }
     }
 

@@ -1,0 +1,115 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace Hadal.Numerics;
+
+/// <summary>
+/// What rounding a factor to E4M3 does to up to 128 adjacent elements. Codes are written as BF16, which holds every number of E4M3, without their
+/// scale: so the kernels of BF16 multiply them, exactly.
+/// </summary>
+internal static unsafe class TileRounding
+{
+    // So that a scale, and its product with a weight's, is a normal number. DeepSeek's kernels take 1e-4 (inference/kernel.py), beside which the
+    // gradients of a mean over thousands of tokens are nothing.
+    private const float SmallestMaximum = 7.888609e-31f; // 2^-100
+
+    private const uint Infinity = 0x7f80_0000;
+
+    /// <summary>
+    /// max(max|x|, 2^-100) / 448, from the largest magnitude's pattern. NaN if there is an infinity or NaN among the elements: all codes of the tile are NaN
+    /// then, and so is everything that is computed from it.
+    /// </summary>
+    public static float Scale(uint magnitude) =>
+        magnitude >= Infinity ? float.NaN : Math.Max(BitConverter.UInt32BitsToSingle(magnitude), SmallestMaximum) / Float8E4M3.MaxValue;
+
+    /// <summary>The pattern of the largest magnitude; patterns order as magnitudes do, with NaN above infinity.</summary>
+    public static uint LargestMagnitude(float* row, int count)
+    {
+        uint largest = 0;
+        int done = 0;
+        if (Vector512.IsHardwareAccelerated) done = Largest<BitLanes16, Vector512<uint>>(row, count, done, ref largest);
+        if (Vector256.IsHardwareAccelerated) done = Largest<BitLanes8, Vector256<uint>>(row, count, done, ref largest);
+        if (Vector128.IsHardwareAccelerated) done = Largest<BitLanes4, Vector128<uint>>(row, count, done, ref largest);
+        Largest<BitLanes1, uint>(row, count, done, ref largest);
+        return largest;
+    }
+
+    /// <summary>Raises each of <paramref name="magnitudes"/>, patterns, to that of its element if that is larger.</summary>
+    public static void RaiseMagnitudes(float* row, int count, float* magnitudes)
+    {
+        int done = 0;
+        if (Vector512.IsHardwareAccelerated) done = Raise<BitLanes16, Vector512<uint>>(row, count, done, magnitudes);
+        if (Vector256.IsHardwareAccelerated) done = Raise<BitLanes8, Vector256<uint>>(row, count, done, magnitudes);
+        if (Vector128.IsHardwareAccelerated) done = Raise<BitLanes4, Vector128<uint>>(row, count, done, magnitudes);
+        Raise<BitLanes1, uint>(row, count, done, magnitudes);
+    }
+
+    /// <summary>x / scale, rounded to E4M3, to nearest, ties to even, as BF16.</summary>
+    /// <param name="row">The elements.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="scales">The scale of each element, or the one of all.</param>
+    /// <param name="isShared">Whether it is one.</param>
+    /// <param name="codes">Takes the codes.</param>
+    public static void Round(float* row, int count, float* scales, bool isShared, ushort* codes)
+    {
+        int done = 0;
+        if (Vector512.IsHardwareAccelerated) done = Round<BitLanes16, Vector512<uint>>(row, count, done, scales, isShared, codes);
+        if (Vector256.IsHardwareAccelerated) done = Round<BitLanes8, Vector256<uint>>(row, count, done, scales, isShared, codes);
+        if (Vector128.IsHardwareAccelerated) done = Round<BitLanes4, Vector128<uint>>(row, count, done, scales, isShared, codes);
+        Round<BitLanes1, uint>(row, count, done, scales, isShared, codes);
+    }
+
+    private static int Largest<TOps, TLanes>(float* row, int count, int start, ref uint largest)
+        where TOps : IBitLanes<TLanes>
+        where TLanes : struct
+    {
+        int i = start;
+        if (count - i < TOps.Count) return i;
+        TLanes lanes = TOps.Create(0);
+        for (; i <= count - TOps.Count; i += TOps.Count) lanes = Larger<TOps, TLanes>(Magnitude<TOps, TLanes>(row + i), lanes);
+        float* all = stackalloc float[TOps.Count];
+        TOps.Store(lanes, ref *all);
+        for (int lane = 0; lane < TOps.Count; lane++) largest = Math.Max(largest, BitConverter.SingleToUInt32Bits(all[lane]));
+        return i;
+    }
+
+    private static int Raise<TOps, TLanes>(float* row, int count, int start, float* magnitudes)
+        where TOps : IBitLanes<TLanes>
+        where TLanes : struct
+    {
+        int i = start;
+        for (; i <= count - TOps.Count; i += TOps.Count)
+        {
+            TOps.Store(Larger<TOps, TLanes>(Magnitude<TOps, TLanes>(row + i), TOps.Load(ref magnitudes[i])), ref magnitudes[i]);
+        }
+
+        return i;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static int Round<TOps, TLanes>(float* row, int count, int start, float* scales, bool isShared, ushort* codes)
+        where TOps : IBitLanes<TLanes>
+        where TLanes : struct
+    {
+        int i = start;
+        TLanes shared = TOps.Create(BitConverter.SingleToUInt32Bits(*scales));
+        for (; i <= count - TOps.Count; i += TOps.Count)
+        {
+            TLanes quotient = TOps.DivideSingle(TOps.Load(ref row[i]), isShared ? shared : TOps.Load(ref scales[i]));
+            TLanes code = SmallFloatEncoding<E4M3SaturatingFormat>.Encode<TOps, TLanes>(quotient);
+            TOps.StoreUInt16(TOps.ShiftRight(E4M3Decoding.Decode<TOps, TLanes>(code), 16), ref codes[i]);
+        }
+
+        return i;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TLanes Magnitude<TOps, TLanes>(float* element)
+        where TOps : IBitLanes<TLanes>
+        where TLanes : struct => TOps.And(TOps.Load(ref *element), TOps.Create(0x7fff_ffff));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TLanes Larger<TOps, TLanes>(TLanes a, TLanes b)
+        where TOps : IBitLanes<TLanes>
+        where TLanes : struct => TOps.Select(TOps.GreaterThan(a, b), a, b);
+}
