@@ -13,7 +13,7 @@ internal static class PrecisionOption
     /// <param name="byDefault">What holds where nothing is said.</param>
     public static Option<ProductPrecision?> Create(string byDefault = OfModel) => new("--precision")
     {
-        Description = $"What the factors of matrix products are rounded to: f32 (not at all), or bf16, which is faster where 'hadal info' has BF16 products generated; {byDefault}.",
+        Description = $"What the factors of matrix products are rounded to: f32 (not at all), bf16, which is faster where 'hadal info' has BF16 products generated, or f8, which is E4M3 in scaled blocks as DeepSeek-V3 trains; {byDefault}.",
         CustomParser = result =>
         {
             string given = result.Tokens[0].Value;
@@ -22,7 +22,7 @@ internal static class PrecisionOption
                 if (given.Equals($"{precision}", StringComparison.OrdinalIgnoreCase)) return precision;
             }
 
-            result.AddError($"--precision is '{given}', expected f32 or bf16.");
+            result.AddError($"--precision is '{given}', expected f32, bf16 or f8.");
             return default;
         },
     };

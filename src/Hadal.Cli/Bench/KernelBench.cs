@@ -130,6 +130,7 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
         {
             yield return Product("F32 NT", MatMul.Nt, m, n, k);
             yield return Product("BF16 NT", MatMul.Nt, m, n, k, ElementType.BF16, ElementType.BF16, ProductPrecision.BF16);
+            yield return Product("F8 NT", MatMul.Nt, m, n, k, ElementType.BF16, ElementType.BF16, ProductPrecision.F8);
         }
 
         yield return Product("F32 NN", MatMul.Nn, 1024, 1024, 1024);
@@ -143,10 +144,14 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
             yield return Product("F32 as BF16 NT", MatMul.Nt, Tokens, outputs, inputs, precision: ProductPrecision.BF16);
             yield return Product("F32 as BF16 NN", MatMul.Nn, Tokens, inputs, outputs, precision: ProductPrecision.BF16);
             yield return Product("F32 as BF16 TN", MatMul.Tn, outputs, inputs, Tokens, precision: ProductPrecision.BF16);
+            yield return Product("F32 x BF16 as F8 NT", MatMul.Nt, Tokens, outputs, inputs, bType: ElementType.BF16, precision: ProductPrecision.F8);
+            yield return Product("F32 x BF16 as F8 NN", MatMul.Nn, Tokens, inputs, outputs, bType: ElementType.BF16, precision: ProductPrecision.F8);
+            yield return Product("F32 as F8 TN", MatMul.Tn, outputs, inputs, Tokens, precision: ProductPrecision.F8);
         }
 
         yield return Experts(tokens: 512, topK: 6, experts: 64, hidden: 2048, width: 1408, ElementType.F32, ProductPrecision.F32);
         yield return Experts(tokens: 512, topK: 6, experts: 64, hidden: 2048, width: 1408, ElementType.BF16, ProductPrecision.BF16);
+        yield return Experts(tokens: 512, topK: 6, experts: 64, hidden: 2048, width: 1408, ElementType.BF16, ProductPrecision.F8);
         yield return Attend(queries: 512, keys: 512, heads: 16, keyDim: 192, valueDim: 128);
         foreach (ElementType type in new[] { ElementType.F32, ElementType.BF16 }) yield return Decode(type, rows: 1, outputs: 16384, inputs: 4096);
         foreach (int rows in new[] { 1, 4, 16 }) yield return Decode(ElementType.BF16, rows, outputs: 2048, inputs: 2048, ProductPrecision.BF16);
@@ -170,7 +175,7 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
         bool tn = product == MatMul.Tn, nt = product == MatMul.Nt;
         Matrix a = tn ? New(k, m, aType) : New(m, k, aType), b = nt ? New(n, k, bType) : New(k, n, bType), c = New(m, n);
         return new Case(
-            $"{name} {m}x{n}x{k}", precision == ProductPrecision.BF16 ? BenchBound.Tiles : BenchBound.MultiplyAdds, 2.0 * m * n * k, 0,
+            $"{name} {m}x{n}x{k}", precision != ProductPrecision.F32 ? BenchBound.Tiles : BenchBound.MultiplyAdds, 2.0 * m * n * k, 0,
             () => product(workers, a, b, c, false, precision));
     }
 
@@ -184,7 +189,7 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
         for (int i = 0; i < rows; i++) counts[(int)((uint)i * 2654435761u >> 16) % experts]++;
         int[] offsets = [0, .. counts.Select((_, e) => counts[..(e + 1)].Sum())];
         BenchBound bound = (double)rows / experts < 1 ? BenchBound.Reading
-            : precision == ProductPrecision.BF16 ? BenchBound.Roofline : Computing(type);
+            : precision != ProductPrecision.F32 ? BenchBound.Roofline : Computing(type);
         return new Case(
             $"{precision} grouped NT, {experts} experts of {width}x{hidden} {type}, {rows} rows", bound,
             2.0 * rows * width * hidden, (double)counts.Count(count => count > 0) * type.ByteLength(width, hidden),

@@ -44,7 +44,7 @@ internal static class TrainBench
         TrainBenchShape shape = s_shapes[name];
         using JsonDocument config = JsonDocument.Parse(shape.Config());
         using Transformer model = new(ModelConfig.Read(config.RootElement, name));
-        model.Initialise(seed: 1, precision == ProductPrecision.BF16 ? ElementType.BF16 : ElementType.F32);
+        model.Initialise(seed: 1, precision.WeightType());
         using Optimizer optimizer = new(new OptimizerOptions(), model.Parameters, workers);
         using Graph g = new(workers, recording: true) { Precision = precision, Recomputes = recompute };
         Random random = new(1);

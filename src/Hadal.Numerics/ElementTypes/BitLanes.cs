@@ -53,6 +53,9 @@ internal interface IBitLanes<TLanes> where TLanes : struct
     /// <summary>Adds the patterns as F32 values.</summary>
     static abstract TLanes AddSingle(TLanes a, TLanes b);
 
+    /// <summary>The largest lane; all below 2^31.</summary>
+    static abstract uint Largest(TLanes value);
+
     /// <summary>Subtracts the patterns as F32 values.</summary>
     static abstract TLanes SubtractSingle(TLanes a, TLanes b);
 
@@ -98,6 +101,8 @@ internal readonly struct BitLanes1 : IBitLanes<uint>
 
     public static uint AddSingle(uint a, uint b) =>
         BitConverter.SingleToUInt32Bits(BitConverter.UInt32BitsToSingle(a) + BitConverter.UInt32BitsToSingle(b));
+
+    public static uint Largest(uint value) => value;
 
     public static uint SubtractSingle(uint a, uint b) =>
         BitConverter.SingleToUInt32Bits(BitConverter.UInt32BitsToSingle(a) - BitConverter.UInt32BitsToSingle(b));
@@ -175,6 +180,13 @@ internal readonly struct BitLanes4 : IBitLanes<Vector128<uint>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<uint> AddSingle(Vector128<uint> a, Vector128<uint> b) => (a.AsSingle() + b.AsSingle()).AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint Largest(Vector128<uint> value) 
+    {
+        value = Vector128.Max(value, Vector128.Shuffle(value, Vector128.Create(2u, 3, 0, 1)));
+        return Math.Max(value.GetElement(0), value.GetElement(1));
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<uint> SubtractSingle(Vector128<uint> a, Vector128<uint> b) => (a.AsSingle() - b.AsSingle()).AsUInt32();
@@ -255,6 +267,10 @@ internal readonly struct BitLanes8 : IBitLanes<Vector256<uint>>
     public static Vector256<uint> AddSingle(Vector256<uint> a, Vector256<uint> b) => (a.AsSingle() + b.AsSingle()).AsUInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint Largest(Vector256<uint> value) =>
+        BitLanes4.Largest(Vector128.Max(value.GetLower(), value.GetUpper()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector256<uint> SubtractSingle(Vector256<uint> a, Vector256<uint> b) => (a.AsSingle() - b.AsSingle()).AsUInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -287,7 +303,7 @@ internal readonly struct BitLanes16 : IBitLanes<Vector512<uint>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreUInt16(Vector512<uint> value, ref ushort destination) =>
-        Vector512.Narrow(value, value).GetLower().StoreUnsafe(ref destination);
+        Avx512F.ConvertToVector256UInt16(value).StoreUnsafe(ref destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreByte(Vector512<uint> value, ref byte destination)
@@ -327,6 +343,10 @@ internal readonly struct BitLanes16 : IBitLanes<Vector512<uint>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<uint> AddSingle(Vector512<uint> a, Vector512<uint> b) => (a.AsSingle() + b.AsSingle()).AsUInt32();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint Largest(Vector512<uint> value) =>
+        BitLanes8.Largest(Vector256.Max(value.GetLower(), value.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<uint> SubtractSingle(Vector512<uint> a, Vector512<uint> b) => (a.AsSingle() - b.AsSingle()).AsUInt32();

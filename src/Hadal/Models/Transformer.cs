@@ -108,7 +108,7 @@ public sealed class Transformer : IDisposable
     /// <param name="g">The graph.</param>
     /// <param name="hidden">[rows, hidden], normed; pick the rows that matter first, with <see cref="RowsOperation.Rows"/>.</param>
     /// <returns>[rows, vocabulary], of a reward model [rows, 1].</returns>
-    public Tensor Logits(Graph g, Tensor hidden) => g.Linear(hidden, Head.Value);
+    public Tensor Logits(Graph g, Tensor hidden) => g.Linear(hidden, Head.Value, precision: g.Precision.WithoutF8());
 
     /// <summary>
     /// The prediction of the multi-token-prediction modules: at depth k position i of a sequence predicts token i + k + 1.

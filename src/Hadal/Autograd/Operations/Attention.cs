@@ -28,7 +28,7 @@ public static class AttentionOperation
         Tensor output = g.Allocate(new Shape(tokens, shape.Heads * shape.ValueDim), g.Records(q, k, v));
         Tensor? logSumExp = output.RequiresGradient ? g.Allocate(new Shape(tokens, shape.Heads)) : null;
         using Views views = new(k.AsMatrix(), v.AsMatrix(), sequences.Span);
-        Numerics.Attention.Forward(g.Workers, shape, q.AsMatrix(), views.Span, output.AsMatrix(), logSumExp?.AsMatrix(), g.Precision);
+        Numerics.Attention.Forward(g.Workers, shape, q.AsMatrix(), views.Span, output.AsMatrix(), logSumExp?.AsMatrix(), g.Precision.WithoutF8());
         if (logSumExp is not null) g.Record(new Backpropagation(shape, q, k, v, sequences, logSumExp, output));
         return output;
     }
@@ -79,7 +79,7 @@ public static class AttentionOperation
                 g.GradientOf(k) ?? unusedK!.AsMatrix(), g.GradientOf(v) ?? unusedV!.AsMatrix(), sequences.Span);
             Numerics.Attention.Backward(
                 g.Workers, shape, q.AsMatrix(), inputs.Span, output.AsMatrix(), logSumExp.AsMatrix(), dOutput,
-                g.GradientOf(q) ?? unusedQ!.AsMatrix(), gradients.Span, g.Precision);
+                g.GradientOf(q) ?? unusedQ!.AsMatrix(), gradients.Span, g.Precision.WithoutF8());
         }
     }
 

@@ -56,7 +56,7 @@ public static class HeadCrossEntropyOperation
             Matrix x = hidden.AsMatrix().RowRange(start, count), scores = logits.AsMatrix().RowRange(0, count); // [count, vocabulary]
             Matrix rowLosses = losses.AsMatrix().RowRange(start, count), rowLogSumExp = logSumExp.AsMatrix().RowRange(start, count);
             ReadOnlySpan<int> ids = targets.Slice(start, count);
-            MatMul.Nt(g.Workers, x, head.AsMatrix(), scores, accumulate: false, g.Precision);
+            MatMul.Nt(g.Workers, x, head.AsMatrix(), scores, accumulate: false, g.Precision.WithoutF8());
             Numerics.CrossEntropy.Forward(g.Workers, scores, ids, rowLosses, rowLogSumExp);
             for (int i = start; i < start + count; i++)
             {
@@ -72,8 +72,8 @@ public static class HeadCrossEntropyOperation
             }
 
             Numerics.CrossEntropy.ReplaceByGradient(g.Workers, scores, ids, rowLogSumExp, dLosses, zLossWeight == 0 ? null : dLogSumExp);
-            if (dHidden is not null) MatMul.Nn(g.Workers, scores, head.AsMatrix(), dHidden.AsMatrix().RowRange(start, count), accumulate: false, g.Precision);
-            if (dHead is not null) MatMul.Tn(g.Workers, scores, x, dHead.AsMatrix(), accumulate: start > 0, g.Precision);
+            if (dHidden is not null) MatMul.Nn(g.Workers, scores, head.AsMatrix(), dHidden.AsMatrix().RowRange(start, count), accumulate: false, g.Precision.WithoutF8());
+            if (dHead is not null) MatMul.Tn(g.Workers, scores, x, dHead.AsMatrix(), accumulate: start > 0, g.Precision.WithoutF8());
         }
 
         loss.Span[0] = (float)sum;

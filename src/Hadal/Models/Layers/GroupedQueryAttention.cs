@@ -59,6 +59,6 @@ public sealed class GroupedQueryAttention : IAttention
     private Tensor AttendToCaches(Graph g, Tensor q, Tensor k, Tensor v, ForwardPass pass)
     {
         CachedAttention.Store(g, pass, _layer, k, v);
-        return g.Attention(_shape, q, pass.KeysAndValues, g.Precision);
+        return g.Attention(_shape, q, pass.KeysAndValues, g.Precision.WithoutF8());
     }
 }

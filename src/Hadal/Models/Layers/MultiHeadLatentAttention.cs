@@ -100,7 +100,7 @@ public sealed class MultiHeadLatentAttention : IAttention
             sequences[s] = new AttentionSequence(sequences[s].QueryStart, sequences[s].QueryCount, keys.AsMatrix(), values.AsMatrix());
         }
 
-        return g.Attention(shape, q, sequences, g.Precision);
+        return g.Attention(shape, q, sequences, g.Precision.WithoutF8());
     }
 
     private (Tensor Keys, Tensor Values) Expand(Graph g, Tensor latent, Tensor rotaryKey) =>
@@ -115,7 +115,7 @@ public sealed class MultiHeadLatentAttention : IAttention
         Tensor absorbed = g.Allocate(new Shape(q.Shape.Rows, heads * (r + p)));             // [T, H, R + P]
         HeadBlocks.Copy(g.Workers, new(q.AsMatrix(), n + p, n), new(absorbed.AsMatrix(), r + p, r), heads, p);
         Matrix up = LatentUp.Weight.Value.AsMatrix();
-        AbsorbKeys intoQuery = new(g.Workers, q.AsMatrix(), up, absorbed.AsMatrix(), n, p, v, r, g.Precision);
+        AbsorbKeys intoQuery = new(g.Workers, q.AsMatrix(), up, absorbed.AsMatrix(), n, p, v, r, g.Precision.WithoutF8());
         g.Workers.Run(ref intoQuery, heads);
 
         AttentionShape shape = new(heads, 1, r + p, r, _scale);
@@ -123,7 +123,7 @@ public sealed class MultiHeadLatentAttention : IAttention
             ? AttendToLatents(g, shape, absorbed, g.Concatenate(latent, rotaryKey), pass)
             : AttendToCaches(g, shape, absorbed, latent, rotaryKey, pass);                  // [T, H, R]
         Tensor values = g.Allocate(new Shape(q.Shape.Rows, heads * v));                     // [T, H, V]
-        ExpandValues fromLatent = new(g.Workers, mixed.AsMatrix(), up, values.AsMatrix(), n, v, r, g.Precision);
+        ExpandValues fromLatent = new(g.Workers, mixed.AsMatrix(), up, values.AsMatrix(), n, v, r, g.Precision.WithoutF8());
         g.Workers.Run(ref fromLatent, heads);
         return values;
     }

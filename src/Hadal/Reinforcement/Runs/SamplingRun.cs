@@ -43,7 +43,7 @@ public sealed class SamplingRun : IDisposable
             _task = recipe.Task.Create();
             Tokenizer tokenizer = Tokenizer.Load(recipe.Model);
             _prompts = new PromptWriter(recipe.Prompt, tokenizer);
-            _model = ModelReader.Read(recipe.Model, recipe.Precision == ProductPrecision.BF16 ? ElementType.BF16 : ElementType.F32);
+            _model = ModelReader.Read(recipe.Model, recipe.Precision.WeightType());
             _sampler = new RolloutSampler(_model, tokenizer, _workers, _prompts) { Precision = recipe.Precision };
 
             // Of problems that were asked together a kill may have left only some.

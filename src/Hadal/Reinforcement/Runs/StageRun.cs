@@ -64,7 +64,7 @@ internal sealed class StageRun : IDisposable
     public LearningRateSchedule Rates { get; }
 
     /// <summary>How matrices are held.</summary>
-    public ElementType MatrixType => _recipe.Precision == ProductPrecision.BF16 ? ElementType.BF16 : ElementType.F32;
+    public ElementType MatrixType => _recipe.Precision.WeightType();
 
     /// <summary>Steps made.</summary>
     public int Step { get; private set; }

@@ -28,7 +28,7 @@ internal sealed class Teacher : IDisposable
         _options = options;
         using (Transformer description = ModelReader.Describe(options.Model)) Require(description.Config, student, longest);
         if (TokenizerConversion.HasVocabulary(options.Model)) RequireSame(Tokenizer.Load(options.Model), tokenizer);
-        _model = ModelReader.Read(options.Model, precision == ProductPrecision.BF16 ? ElementType.BF16 : ElementType.F32);
+        _model = ModelReader.Read(options.Model, precision.WeightType());
         _graph = new Graph(workers, recording: false) { Precision = precision };
     }
 

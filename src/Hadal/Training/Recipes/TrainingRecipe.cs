@@ -40,7 +40,8 @@ public sealed record TrainingRecipe
 
     /// <summary>
     /// The type that matrices and the factors of products are rounded to; products accumulate in F32, and the optimiser keeps F32 weights.
-    /// Router, norms and losses stay F32 (DeepSeek-V3, section 3.3.1, keeps them high).
+    /// Router, norms and losses stay F32 (DeepSeek-V3, section 3.3.1, keeps them high). F8 rounds the factors of linear layers and experts to E4M3;
+    /// matrices are held, and all other products computed, as with BF16.
     /// </summary>
     public ProductPrecision Precision { get; init; } = ProductPrecision.BF16;
 

@@ -27,7 +27,7 @@ internal sealed record MemoryNeeds(long Weights, long Gradients, long Optimizer,
     /// <param name="frozen">Folders of models that are only read.</param>
     public static MemoryNeeds Of(Transformer model, OptimizerOptions optimizer, ProductPrecision precision, int workers, bool isAveraged, params ReadOnlySpan<string> frozen)
     {
-        ElementType matrices = precision == ProductPrecision.BF16 ? ElementType.BF16 : ElementType.F32;
+        ElementType matrices = precision.WeightType();
         long read = 0;
         foreach (string folder in frozen)
         {

@@ -32,7 +32,7 @@ internal static class RunModel
     /// <summary>Makes the weights, or loads those of a folder, as trained parameters.</summary>
     public static Transformer Load(TrainingRecipe recipe, ModelConfig config, string? folder)
     {
-        ElementType matrices = recipe.Precision == ProductPrecision.BF16 ? ElementType.BF16 : ElementType.F32;
+        ElementType matrices = recipe.Precision.WeightType();
         if (folder is not null) return ModelReader.Read(folder, matrices, trainable: true);
         Transformer model = new(config);
         model.Initialise(recipe.Seed, matrices);

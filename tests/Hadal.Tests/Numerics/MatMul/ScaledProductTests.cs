@@ -250,9 +250,9 @@ public sealed class ScaledProductTests
             ushort* codes = stackalloc ushort[x.Length];
             fixed (float* row = x)
             {
-                float scale = TileRounding.Scale(TileRounding.LargestMagnitude(row, x.Length));
+                float scale = TileRounding.Scale(TileRounding.LargestMagnitude((byte*)row, false, x.Length));
                 Assert.Equal(expectedScale, scale);
-                TileRounding.Round(row, x.Length, &scale, isShared: true, codes);
+                TileRounding.Round((byte*)row, false, x.Length, &scale, isShared: true, codes);
             }
 
             return [.. new ReadOnlySpan<ushort>(codes, x.Length).ToArray().Select(bits => BitConverter.UInt32BitsToSingle((uint)bits << 16))];

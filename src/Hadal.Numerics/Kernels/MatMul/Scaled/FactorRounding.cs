@@ -56,58 +56,51 @@ internal readonly unsafe struct FactorRounding : IParallelJob
         int band = part / ColumnParts, group = GroupOf(band);
         int first = Start(group) + (band - FirstBand(group)) * Block, rows = Math.Min(Block, Start(group + 1) - first);
         if (rows <= 0 || !_groups.IsUsed(group)) return;
-        float* widened = stackalloc float[Block], lanes = stackalloc float[Block];
+        float* lanes = stackalloc float[Block];
         int start = part % ColumnParts * ColumnsPerPart, end = Math.Min(_columns, start + ColumnsPerPart);
         for (int column = start; column < end; column += Block)
         {
             int columns = Math.Min(Block, end - column);
-            if (_isWeight) RoundBlock(first, rows, column, columns, band, widened);
-            else if (_source.IsInnerAdjacent) RoundRows(first, rows, column, columns, widened);
-            else RoundColumns(first, rows, column, columns, band, widened, lanes);
+            if (_isWeight) RoundBlock(first, rows, column, columns, band);
+            else if (_source.IsInnerAdjacent) RoundRows(first, rows, column, columns);
+            else RoundColumns(first, rows, column, columns, band, lanes);
         }
     }
 
     // One scale for all.
-    private void RoundBlock(int first, int rows, int column, int columns, int band, float* widened)
+    private void RoundBlock(int first, int rows, int column, int columns, int band)
     {
         uint largest = 0;
-        for (int row = first; row < first + rows; row++) largest = Math.Max(largest, TileRounding.LargestMagnitude(Read(row, column, columns, widened), columns));
+        for (int row = first; row < first + rows; row++) largest = Math.Max(largest, TileRounding.LargestMagnitude(At(row, column), _source.IsBFloat16, columns));
         float scale = TileRounding.Scale(largest);
-        for (int row = first; row < first + rows; row++) TileRounding.Round(Read(row, column, columns, widened), columns, &scale, isShared: true, Codes(row, column));
+        for (int row = first; row < first + rows; row++) TileRounding.Round(At(row, column), _source.IsBFloat16, columns, &scale, isShared: true, Codes(row, column));
         if (_source.IsInnerAdjacent) new Span<float>(_scales + (long)(column / Block) * _rows + first, rows).Fill(scale);
         else new Span<float>(_scales + (long)band * _columns + column, columns).Fill(scale);
     }
 
     // One for each row: k lies along it.
-    private void RoundRows(int first, int rows, int column, int columns, float* widened)
+    private void RoundRows(int first, int rows, int column, int columns)
     {
         float* scales = _scales + (long)(column / Block) * _rows;
         for (int row = first; row < first + rows; row++)
         {
-            float* values = Read(row, column, columns, widened);
-            scales[row] = TileRounding.Scale(TileRounding.LargestMagnitude(values, columns));
-            TileRounding.Round(values, columns, scales + row, isShared: true, Codes(row, column));
+            byte* values = At(row, column);
+            scales[row] = TileRounding.Scale(TileRounding.LargestMagnitude(values, _source.IsBFloat16, columns));
+            TileRounding.Round(values, _source.IsBFloat16, columns, scales + row, isShared: true, Codes(row, column));
         }
     }
 
     // One for each column: k runs over the rows.
-    private void RoundColumns(int first, int rows, int column, int columns, int band, float* widened, float* magnitudes)
+    private void RoundColumns(int first, int rows, int column, int columns, int band, float* magnitudes)
     {
         new Span<float>(magnitudes, columns).Clear();
-        for (int row = first; row < first + rows; row++) TileRounding.RaiseMagnitudes(Read(row, column, columns, widened), columns, magnitudes);
+        for (int row = first; row < first + rows; row++) TileRounding.RaiseMagnitudes(At(row, column), _source.IsBFloat16, columns, magnitudes);
         float* scales = _scales + (long)band * _columns + column;
         for (int i = 0; i < columns; i++) scales[i] = TileRounding.Scale(BitConverter.SingleToUInt32Bits(magnitudes[i]));
-        for (int row = first; row < first + rows; row++) TileRounding.Round(Read(row, column, columns, widened), columns, scales, isShared: false, Codes(row, column));
+        for (int row = first; row < first + rows; row++) TileRounding.Round(At(row, column), _source.IsBFloat16, columns, scales, isShared: false, Codes(row, column));
     }
 
-    // Some elements of a stored row, in F32.
-    private float* Read(int row, int column, int columns, float* widened)
-    {
-        byte* data = _source.Data + row * _source.RowBytes;
-        if (!_source.IsBFloat16) return (float*)data + column;
-        ElementConversion.ToSingle(ElementType.BF16, new ReadOnlySpan<byte>(data + (long)column * sizeof(ushort), columns * sizeof(ushort)), new Span<float>(widened, columns));
-        return widened;
-    }
+    private byte* At(int row, int column) => _source.Data + row * _source.RowBytes + (long)column * (_source.IsBFloat16 ? sizeof(ushort) : sizeof(float));
 
     private ushort* Codes(int row, int column) => _codes + (long)row * _columns + column;
 

@@ -23,71 +23,75 @@ internal static unsafe class TileRounding
         magnitude >= Infinity ? float.NaN : Math.Max(BitConverter.UInt32BitsToSingle(magnitude), SmallestMaximum) / Float8E4M3.MaxValue;
 
     /// <summary>The pattern of the largest magnitude; patterns order as magnitudes do, with NaN above infinity.</summary>
-    public static uint LargestMagnitude(float* row, int count)
+    public static uint LargestMagnitude(byte* row, bool isBFloat16, int count)
     {
         uint largest = 0;
         int done = 0;
-        if (Vector512.IsHardwareAccelerated) done = Largest<BitLanes16, Vector512<uint>>(row, count, done, ref largest);
-        if (Vector256.IsHardwareAccelerated) done = Largest<BitLanes8, Vector256<uint>>(row, count, done, ref largest);
-        if (Vector128.IsHardwareAccelerated) done = Largest<BitLanes4, Vector128<uint>>(row, count, done, ref largest);
-        Largest<BitLanes1, uint>(row, count, done, ref largest);
+        if (Vector512.IsHardwareAccelerated) done = Largest<BitLanes16, Vector512<uint>>(row, isBFloat16, count, done, ref largest);
+        if (done == count) return largest;
+        if (Vector256.IsHardwareAccelerated) done = Largest<BitLanes8, Vector256<uint>>(row, isBFloat16, count, done, ref largest);
+        if (Vector128.IsHardwareAccelerated) done = Largest<BitLanes4, Vector128<uint>>(row, isBFloat16, count, done, ref largest);
+        Largest<BitLanes1, uint>(row, isBFloat16, count, done, ref largest);
         return largest;
     }
 
     /// <summary>Raises each of <paramref name="magnitudes"/>, patterns, to that of its element if that is larger.</summary>
-    public static void RaiseMagnitudes(float* row, int count, float* magnitudes)
+    public static void RaiseMagnitudes(byte* row, bool isBFloat16, int count, float* magnitudes)
     {
         int done = 0;
-        if (Vector512.IsHardwareAccelerated) done = Raise<BitLanes16, Vector512<uint>>(row, count, done, magnitudes);
-        if (Vector256.IsHardwareAccelerated) done = Raise<BitLanes8, Vector256<uint>>(row, count, done, magnitudes);
-        if (Vector128.IsHardwareAccelerated) done = Raise<BitLanes4, Vector128<uint>>(row, count, done, magnitudes);
-        Raise<BitLanes1, uint>(row, count, done, magnitudes);
+        if (Vector512.IsHardwareAccelerated) done = Raise<BitLanes16, Vector512<uint>>(row, isBFloat16, count, done, magnitudes);
+        if (done == count) return;
+        if (Vector256.IsHardwareAccelerated) done = Raise<BitLanes8, Vector256<uint>>(row, isBFloat16, count, done, magnitudes);
+        if (Vector128.IsHardwareAccelerated) done = Raise<BitLanes4, Vector128<uint>>(row, isBFloat16, count, done, magnitudes);
+        Raise<BitLanes1, uint>(row, isBFloat16, count, done, magnitudes);
     }
 
     /// <summary>x / scale, rounded to E4M3, to nearest, ties to even, as BF16.</summary>
     /// <param name="row">The elements.</param>
+    /// <param name="isBFloat16">Whether they are BF16, otherwise F32.</param>
     /// <param name="count">How many.</param>
     /// <param name="scales">The scale of each element, or the one of all.</param>
     /// <param name="isShared">Whether it is one.</param>
     /// <param name="codes">Takes the codes.</param>
-    public static void Round(float* row, int count, float* scales, bool isShared, ushort* codes)
+    public static void Round(byte* row, bool isBFloat16, int count, float* scales, bool isShared, ushort* codes)
     {
         int done = 0;
-        if (Vector512.IsHardwareAccelerated) done = Round<BitLanes16, Vector512<uint>>(row, count, done, scales, isShared, codes);
-        if (Vector256.IsHardwareAccelerated) done = Round<BitLanes8, Vector256<uint>>(row, count, done, scales, isShared, codes);
-        if (Vector128.IsHardwareAccelerated) done = Round<BitLanes4, Vector128<uint>>(row, count, done, scales, isShared, codes);
-        Round<BitLanes1, uint>(row, count, done, scales, isShared, codes);
+        if (Vector512.IsHardwareAccelerated) done = Round<BitLanes16, Vector512<uint>>(row, isBFloat16, count, done, scales, isShared, codes);
+        if (done == count) return;
+        if (Vector256.IsHardwareAccelerated) done = Round<BitLanes8, Vector256<uint>>(row, isBFloat16, count, done, scales, isShared, codes);
+        if (Vector128.IsHardwareAccelerated) done = Round<BitLanes4, Vector128<uint>>(row, isBFloat16, count, done, scales, isShared, codes);
+        Round<BitLanes1, uint>(row, isBFloat16, count, done, scales, isShared, codes);
     }
 
-    private static int Largest<TOps, TLanes>(float* row, int count, int start, ref uint largest)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static int Largest<TOps, TLanes>(byte* row, bool isBFloat16, int count, int start, ref uint largest)
         where TOps : IBitLanes<TLanes>
         where TLanes : struct
     {
         int i = start;
         if (count - i < TOps.Count) return i;
         TLanes lanes = TOps.Create(0);
-        for (; i <= count - TOps.Count; i += TOps.Count) lanes = Larger<TOps, TLanes>(Magnitude<TOps, TLanes>(row + i), lanes);
-        float* all = stackalloc float[TOps.Count];
-        TOps.Store(lanes, ref *all);
-        for (int lane = 0; lane < TOps.Count; lane++) largest = Math.Max(largest, BitConverter.SingleToUInt32Bits(all[lane]));
+        for (; i <= count - TOps.Count; i += TOps.Count) lanes = Larger<TOps, TLanes>(Magnitude<TOps, TLanes>(row, isBFloat16, i), lanes);
+        largest = Math.Max(largest, TOps.Largest(lanes));
         return i;
     }
 
-    private static int Raise<TOps, TLanes>(float* row, int count, int start, float* magnitudes)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static int Raise<TOps, TLanes>(byte* row, bool isBFloat16, int count, int start, float* magnitudes)
         where TOps : IBitLanes<TLanes>
         where TLanes : struct
     {
         int i = start;
         for (; i <= count - TOps.Count; i += TOps.Count)
         {
-            TOps.Store(Larger<TOps, TLanes>(Magnitude<TOps, TLanes>(row + i), TOps.Load(ref magnitudes[i])), ref magnitudes[i]);
+            TOps.Store(Larger<TOps, TLanes>(Magnitude<TOps, TLanes>(row, isBFloat16, i), TOps.Load(ref magnitudes[i])), ref magnitudes[i]);
         }
 
         return i;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static int Round<TOps, TLanes>(float* row, int count, int start, float* scales, bool isShared, ushort* codes)
+    private static int Round<TOps, TLanes>(byte* row, bool isBFloat16, int count, int start, float* scales, bool isShared, ushort* codes)
         where TOps : IBitLanes<TLanes>
         where TLanes : struct
     {
@@ -95,18 +99,35 @@ internal static unsafe class TileRounding
         TLanes shared = TOps.Create(BitConverter.SingleToUInt32Bits(*scales));
         for (; i <= count - TOps.Count; i += TOps.Count)
         {
-            TLanes quotient = TOps.DivideSingle(TOps.Load(ref row[i]), isShared ? shared : TOps.Load(ref scales[i]));
-            TLanes code = SmallFloatEncoding<E4M3SaturatingFormat>.Encode<TOps, TLanes>(quotient);
-            TOps.StoreUInt16(TOps.ShiftRight(E4M3Decoding.Decode<TOps, TLanes>(code), 16), ref codes[i]);
+            TLanes quotient = TOps.DivideSingle(Load<TOps, TLanes>(row, isBFloat16, i), isShared ? shared : TOps.Load(ref scales[i]));
+            TOps.StoreUInt16(TOps.ShiftRight(RoundToE4M3<TOps, TLanes>(quotient), 16), ref codes[i]);
         }
 
         return i;
     }
 
+    // What E4M3 encodes and decodes, but for the sign of zero, for quotients up to 448 and NaN: next to 1.5 · 2^23 times the distance of the numbers of E4M3,
+    // 2^-3 of the power of two below the quotient and 2^-9 at least, F32 has that same distance, so that the addition rounds.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TLanes Magnitude<TOps, TLanes>(float* element)
+    private static TLanes RoundToE4M3<TOps, TLanes>(TLanes quotient)
         where TOps : IBitLanes<TLanes>
-        where TLanes : struct => TOps.And(TOps.Load(ref *element), TOps.Create(0x7fff_ffff));
+        where TLanes : struct
+    {
+        TLanes power = Larger<TOps, TLanes>(TOps.And(quotient, TOps.Create(Infinity)), TOps.Create((127 - 6) << 23));
+        TLanes magic = TOps.Or(TOps.Add(power, TOps.Create((23 - 3) << 23)), TOps.Create(1 << 22));
+        return TOps.SubtractSingle(TOps.AddSingle(quotient, magic), magic);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TLanes Magnitude<TOps, TLanes>(byte* row, bool isBFloat16, int i)
+        where TOps : IBitLanes<TLanes>
+        where TLanes : struct => TOps.And(Load<TOps, TLanes>(row, isBFloat16, i), TOps.Create(0x7fff_ffff));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TLanes Load<TOps, TLanes>(byte* row, bool isBFloat16, int i)
+        where TOps : IBitLanes<TLanes>
+        where TLanes : struct =>
+        isBFloat16 ? TOps.ShiftLeft(TOps.LoadUInt16(ref ((ushort*)row)[i]), 16) : TOps.Load(ref ((float*)row)[i]);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TLanes Larger<TOps, TLanes>(TLanes a, TLanes b)

@@ -21,7 +21,7 @@ internal static unsafe class TiledPart
     /// <summary>Computes a block of the result; the left factor is packed here, and the right one where it isn't yet.</summary>
     public static void Compute(TileKernelSet kernels, Product product, PackedTiles? right)
     {
-        int innerTiles = TileShape.InnerTiles(product.K), most = product.IsScaled ? ScaledTiles.InnerTiles : InnerTiles(product.K);
+        int innerTiles = TileShape.InnerTiles(product.K), most = InnerTiles(product);
 
         // Packed here, the right factor needs its place for one block of k only.
         int columnBlock = right is not null ? ColumnBlock(product.K) : product.M <= FewRows ? FewRowsColumns : ColumnBlock(most * TileShape.Inner);
@@ -75,17 +75,17 @@ internal static unsafe class TiledPart
                 return;
             }
 
-            long k = tile * TileShape.Inner;
+            long k = (long)tile * TileShape.Inner;
             ScaledTiles.Multiply(
-                kernels, rows, columns, TileShape.InnerTiles(inner), a, b, product.A.From(row, k).Scales, product.B.From(column, k).Scales, c,
-                product.CStride, accumulates);
+                kernels, rows, columns, TileShape.InnerTiles(inner), a, b, product.A.From(row, k), product.B.From(column, k), c, product.CStride, accumulates);
         }
     }
 
     // Tiles of k in a block, all blocks about as long.
-    private static int InnerTiles(int inner)
+    private static int InnerTiles(Product product)
     {
-        int tiles = Math.Max(1, TileShape.InnerTiles(inner)), blocks = (tiles + InnerBlock - 1) / InnerBlock;
-        return (tiles + blocks - 1) / blocks;
+        int tiles = Math.Max(1, TileShape.InnerTiles(product.K)), blocks = (tiles + InnerBlock - 1) / InnerBlock;
+        int most = (tiles + blocks - 1) / blocks;
+        return product.IsScaled ? ScaledTiles.Whole(most) : most;
     }
 }
