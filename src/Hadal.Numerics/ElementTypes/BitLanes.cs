@@ -182,7 +182,7 @@ internal readonly struct BitLanes4 : IBitLanes<Vector128<uint>>
     public static Vector128<uint> AddSingle(Vector128<uint> a, Vector128<uint> b) => (a.AsSingle() + b.AsSingle()).AsUInt32();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static uint Largest(Vector128<uint> value) 
+    public static uint Largest(Vector128<uint> value)
     {
         value = Vector128.Max(value, Vector128.Shuffle(value, Vector128.Create(2u, 3, 0, 1)));
         return Math.Max(value.GetElement(0), value.GetElement(1));

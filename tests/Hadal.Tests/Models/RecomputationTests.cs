@@ -20,6 +20,7 @@ public sealed class RecomputationTests(ITestOutputHelper output) : IDisposable
     [InlineData("v2 greedy", ProductPrecision.F32)]
     [InlineData("qwen2", ProductPrecision.F32)]
     [InlineData("llama with biases", ProductPrecision.BF16)]
+    [InlineData("v3", ProductPrecision.F8)]
     public void Gradients_have_the_same_bits_and_take_less_memory(string kind, ProductPrecision precision)
     {
         ConfigText config = TinyModels.Config(kind);

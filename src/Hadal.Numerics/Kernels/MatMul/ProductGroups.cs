@@ -74,7 +74,10 @@ internal readonly unsafe struct ProductGroups(Product whole, int count, int* off
         {
             return whole with
             {
-                A = whole.A.OfGroup(group, start), B = whole.B.OfGroup(group, start), K = length, C = whole.C + stacked * whole.CStride,
+                A = whole.A.OfGroup(group, start),
+                B = whole.B.OfGroup(group, start),
+                K = length,
+                C = whole.C + stacked * whole.CStride,
             };
         }
 

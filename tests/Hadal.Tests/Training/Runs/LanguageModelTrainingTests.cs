@@ -39,9 +39,27 @@ public sealed class LanguageModelTrainingTests
         Assert.Equal(last.Loss, last.NatsPerByte!.Value, 12);
     }
 
+    // DeepSeek-V3 reports less than 0.25 % for its models (2412.19437, section 3.3).
+    [Fact]
+    public void In_F8_a_model_learns_what_it_learns_in_BF16()
+    {
+        double half = Loss("bf16"), quarter = Loss("f8");
+        Assert.NotEqual(half, quarter);
+        Assert.True(quarter / half is > 0.98 and < 1.02, $"{quarter:R} in F8, {half:R} in BF16");
+
+        static double Loss(string precision)
+        {
+            using TemporaryFolder folder = new();
+            TrainingRecipe recipe = TinyRun.Recipe(folder, "steps=150", "learningRate.peak=1e-2", "checkpoints.every=0", "evaluation.every=0", $"precision={precision}");
+            Train(recipe);
+            return MetricsLog.Read(Path.Combine(recipe.Output, "metrics.jsonl")).OfType<EvaluationMetrics>().Last().Loss;
+        }
+    }
+
     [Theory]
     [InlineData]
     [InlineData("precision=f32")]
+    [InlineData("precision=f8")]
     [InlineData("optimizer.kind=muon", "average.decay=0.9", "batch.microPacks=3", "recompute=true")]
     [InlineData("batch.rampFrom=2", "batch.rampTokens=600", "batch.laterLengths=[{\"fromStep\":7,\"length\":48}]", "learningRate.plateau.patience=0", "optimizer.moments=bf16")]
     public void Stopped_and_resumed_it_computes_the_bits_of_an_uninterrupted_run(params string[] settings)
