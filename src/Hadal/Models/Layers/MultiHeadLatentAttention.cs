@@ -145,7 +145,7 @@ public sealed class MultiHeadLatentAttention : IAttention
     private Tensor AttendToCaches(Graph g, AttentionShape shape, Tensor absorbed, Tensor latent, Tensor rotaryKey, ForwardPass pass)
     {
         CachedAttention.Store(g, pass, _layer, latent, rotaryKey);
-        return g.Attention(shape, absorbed, pass.KeysAndValues, g.Precision);
+        return g.Attention(shape, absorbed, pass.KeysAndValues, g.Precision.WithoutF8());
     }
 
     // Head h: absorbed [T, R] = q [T, N] · W^UK_h [N, R].

@@ -7,7 +7,7 @@ internal static unsafe class FewRows
 {
     /// <summary>Whether the rows of a product can be held like this.</summary>
     public static bool Take(TileKernelSet kernels, Product product) =>
-        product.M > 0 && product.M <= kernels.MostFewRows && product.A.IsInnerAdjacent && product.K > 0 && product.K % TileShape.Inner == 0;
+        !product.IsScaled && product.M > 0 && product.M <= kernels.MostFewRows && product.A.IsInnerAdjacent && product.K > 0 && product.K % TileShape.Inner == 0;
 
     /// <summary>Bytes of the rows.</summary>
     public static long Bytes(Product product) => (long)product.M * product.K * sizeof(ushort);
