@@ -303,7 +303,7 @@ internal readonly struct BitLanes16 : IBitLanes<Vector512<uint>>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreUInt16(Vector512<uint> value, ref ushort destination) =>
-        Avx512F.ConvertToVector256UInt16(value).StoreUnsafe(ref destination);
+        (Avx512F.IsSupported ? Avx512F.ConvertToVector256UInt16(value) : Vector512.Narrow(value, value).GetLower()).StoreUnsafe(ref destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreByte(Vector512<uint> value, ref byte destination)
