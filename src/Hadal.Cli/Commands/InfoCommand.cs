@@ -87,7 +87,7 @@ internal static class InfoCommand
         Line("context", $"{config.MaxPositionEmbeddings:N0} tokens, rotary {config.Rope.Kind.ToString().ToLowerInvariant()}");
         Line("parameters", $"{Count(size.Main)} in total, {Count(size.ActivePerToken)} active per token"
             + (size.Modules > 0 ? $"; {Count(size.Modules)} more in {model.Modules.Count} prediction module{(model.Modules.Count == 1 ? "" : "s")}" : ""));
-        Line("cache", $"{Bytes(size.CacheElementsPerToken, BFloat16Bytes)} per token in BF16, {Bytes(size.CacheElementsPerToken, KvCache.StoredAs.SizeInBytes())} as this build keeps it ({KvCache.StoredAs})");
+        Line("cache", $"{Bytes(size.CacheElementsPerToken, BFloat16Bytes)} per token in BF16, {Bytes(size.CacheElementsPerToken, KvCache.StoredAs.SizeInBytes())} in {KvCache.StoredAs}");
         Line("", $"plain multi-head attention would need {Bytes(size.PlainCacheElementsPerToken, BFloat16Bytes)} in BF16: this is {Share(size)} of it");
         if (stored is null) Line("weights", "none in this folder");
         foreach (StoredTensors type in stored ?? []) Line("weights", $"{type.Type}: {type.Tensors:N0} tensors, {type.Elements:N0} elements, {Gigabytes(type.Bytes)}");
