@@ -41,9 +41,9 @@ internal sealed class ModelBenchCommand
     private readonly Option<int> _threads;
     private readonly Option<bool> _json;
 
-    private ModelBenchCommand(string contexts, Option<int> rounds, Option<int> threads, Option<bool> json)
+    private ModelBenchCommand(string contexts, int leastContext, Option<int> rounds, Option<int> threads, Option<bool> json)
     {
-        _contexts = Numbers("--context", "Tokens before those measured, several with commas.", contexts, least: 0);
+        _contexts = Numbers("--context", "Tokens before those measured, several with commas.", contexts, leastContext);
         (_rounds, _threads, _json) = (rounds, threads, json);
         _shape.AcceptOnlyFromAmong(BenchModels.Shapes);
         _type.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. s_types.Keys]);
@@ -52,7 +52,7 @@ internal sealed class ModelBenchCommand
 
     public static Command CreateDecode(Option<int> rounds, Option<int> threads, Option<bool> json)
     {
-        ModelBenchCommand options = new("128,4096", rounds, threads, json);
+        ModelBenchCommand options = new("128,4096", leastContext: 1, rounds, threads, json);
         Option<string> batches = Numbers("--batch", "Sequences side by side, several with commas.", "1,4,16", least: 1);
         Command command = options.Build("decode", "Measure decoding: tokens a second, and the bytes moved beside the memory's speed.");
         command.Options.Add(batches);
@@ -62,7 +62,7 @@ internal sealed class ModelBenchCommand
 
     public static Command CreatePrefill(Option<int> rounds, Option<int> threads, Option<bool> json)
     {
-        ModelBenchCommand options = new("0,4096", rounds, threads, json);
+        ModelBenchCommand options = new("0,4096", leastContext: 0, rounds, threads, json);
         Option<int> tokens = new("--tokens") { Description = "Tokens of the prompt.", DefaultValueFactory = _ => 512 };
         tokens.Validators.Add(result =>
         {

@@ -85,6 +85,7 @@ public sealed class ModelBenchTests
     [InlineData("bench", "decode", "--shape", "small", "--type", "Q3_K")]
     [InlineData("bench", "decode", "--shape", "small", "--batch", "1,0")]
     [InlineData("bench", "decode", "--shape", "small", "--context", "many")]
+    [InlineData("bench", "decode", "--shape", "small", "--context", "0")]
     [InlineData("bench", "prefill", "--shape", "small", "--tokens", "0")]
     public void Wrong_calls_are_refused(params string[] arguments) => ConsoleRun.Run(arguments).RequireError(2);
 
