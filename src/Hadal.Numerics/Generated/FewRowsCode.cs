@@ -3,7 +3,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hadal.Numerics;
 
-/// <summary>What a product of a few rows in F32 is called with.</summary>
+/// <summary>What a product of a few rows in F32 is called with; the kernel moves Ahead on.</summary>
 internal unsafe struct FewRowsArguments
 {
     /// <summary>First of 16 rows of the right factor, k adjacent.</summary>
@@ -12,8 +12,14 @@ internal unsafe struct FewRowsArguments
     /// <summary>Bytes from one row of the right factor to the next.</summary>
     public long WeightStride;
 
-    /// <summary>Bytes from a line that is used to the line of its row that is asked for.</summary>
-    public long Ahead;
+    /// <summary>The first of 16 lines that are asked for beside the first line of each row.</summary>
+    public byte* Ahead;
+
+    /// <summary>Bytes from one of them to the next.</summary>
+    public long AheadStride;
+
+    /// <summary>Bytes to those that are asked for beside the rows' next lines.</summary>
+    public long AheadStep;
 
     /// <summary>The left factor in F32, the rows of each k side by side.</summary>
     public float* Left;
@@ -35,7 +41,7 @@ internal static class FewRowsCode
     public const int ScratchBytes = TileShape.Bytes;
 
     // Offsets in FewRowsArguments.
-    private const int Weights = 0, WeightStride = 8, Ahead = 16, Left = 24, Lines = 32, Sums = 40;
+    private const int Weights = 0, WeightStride = 8, Ahead = 16, AheadStride = 24, AheadStep = 32, Left = 40, Lines = 48, Sums = 56;
 
     private const int HalfBits = 16;
 
@@ -55,6 +61,7 @@ internal static class FewRowsCode
         AssemblerRegisterZMM upper = zmm1, even = zmm2, odd = zmm3;
         int scratch = rows * TileShape.RowBytes, left = 0;
         Label loop = c.CreateLabel();
+        c.push(rbx);
         c.mov(rdx, __qword_ptr[rcx + Weights]);
         c.mov(r8, __qword_ptr[rcx + WeightStride]);
         c.mov(rax, __qword_ptr[rcx + Left]);
@@ -68,15 +75,7 @@ internal static class FewRowsCode
             c.add(r9, r8);
         }
 
-        c.mov(r9, __qword_ptr[rcx + Ahead]);
-        c.add(r9, rdx);
-        for (int row = 0; row < TileShape.Rows; row += 2)
-        {
-            c.prefetcht1(__[r9]);
-            c.prefetcht1(__[r9 + r8]);
-            c.lea(r9, __[r9 + r8 * 2]);
-        }
-
+        EmitPrefetch(c);
         TilePackingCode.EmitTransposition(c, (column, register) => c.vmovups(__zmmword_ptr[r11 + (scratch + column * TileShape.RowBytes)], register));
         for (int row = 0; row < rows; row++) c.vmovups(Sum(row), __zmmword_ptr[r11 + row * TileShape.RowBytes]);
         for (int column = 0; column < TileShape.Rows; column++)
@@ -102,11 +101,28 @@ internal static class FewRowsCode
         c.add(rdx, TileShape.RowBytes);
         c.dec(r10);
         c.jne(loop);
+        c.pop(rbx);
 
         void MultiplyAdd(AssemblerRegisterZMM weight)
         {
             for (int row = 0; row < rows; row++, left += sizeof(float)) c.vfmadd231ps(Sum(row), weight, __dword_bcst[rax + left]);
         }
+    }
+
+    private static void EmitPrefetch(Assembler c)
+    {
+        AssemblerRegister64 line = r9, stride = rbx;
+        c.mov(line, __qword_ptr[rcx + Ahead]);
+        c.mov(stride, __qword_ptr[rcx + AheadStride]);
+        for (int row = 0; row < TileShape.Rows; row += 2)
+        {
+            c.prefetcht1(__[line]);
+            c.prefetcht1(__[line + stride]);
+            c.lea(line, __[line + stride * 2]);
+        }
+
+        c.mov(line, __qword_ptr[rcx + AheadStep]);
+        c.add(__qword_ptr[rcx + Ahead], line);
     }
 
     private static AssemblerRegisterZMM Sum(int row) => TilePackingCode.Zmm(16 + row);

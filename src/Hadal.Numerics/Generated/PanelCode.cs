@@ -25,10 +25,40 @@ internal static class PanelCode
     }
 
     /// <summary>
-    /// <see cref="CacheLines.PrefetchSpread"/> for the 512 bytes at rax, or <see cref="CacheLines.PrefetchSpreadHalf"/> for 256 bytes, if anything
-    /// is to be asked for. Changes rbp and rdi.
+    /// <see cref="CacheLines.PrefetchFront"/> for the 256, 384 or 512 bytes at rax, if anything is to be asked for. Changes rbp and rdi.
     /// </summary>
-    public static void EmitPrefetch(Assembler c, bool half)
+    public static void EmitPrefetch(Assembler c, int bytes)
+    {
+        if (CacheLines.ReadsStraight) EmitPrefetchStraight(c, bytes);
+        else EmitPrefetchSpread(c, half: bytes == 256);
+    }
+
+    /// <summary>32 bits of a row, broadcast: rows 0 to 3 lie 0 to 3 strides behind <paramref name="first"/>, rows 4 to 7 behind <paramref name="fourth"/>.</summary>
+    public static AssemblerMemoryOperand OfRow(
+        int row, int offset, AssemblerRegister64 first, AssemblerRegister64 fourth, AssemblerRegister64 stride, AssemblerRegister64 threeStrides)
+    {
+        AssemblerRegister64 start = row < 4 ? first : fourth;
+        return (row % 4) switch
+        {
+            0 => __dword_bcst[start + offset],
+            1 => __dword_bcst[start + stride + offset],
+            2 => __dword_bcst[start + stride * 2 + offset],
+            _ => __dword_bcst[start + threeStrides + offset],
+        };
+    }
+
+    // Up to seven lines behind the end are asked for, which does no harm.
+    private static void EmitPrefetchStraight(Assembler c, int bytes)
+    {
+        Label none = c.CreateLabel();
+        c.lea(rbp, __[rax + CacheLines.StraightBytes]);
+        c.cmp(rbp, __qword_ptr[rcx + PrefetchEnd]);
+        c.jae(none);
+        for (int line = 0; line < bytes; line += CacheLines.Size) c.prefetcht1(__byte_ptr[rbp + line]);
+        c.Label(ref none);
+    }
+
+    private static void EmitPrefetchSpread(Assembler c, bool half)
     {
         Label none = c.CreateLabel();
         c.cmp(__qword_ptr[rcx + PrefetchEnd], 0);
@@ -52,20 +82,6 @@ internal static class PanelCode
         EmitPrefetchOfPages(c, 0);
         if (!half) EmitPrefetchOfPages(c, CacheLines.SpreadPages / 2);
         c.Label(ref none);
-    }
-
-    /// <summary>32 bits of a row, broadcast: rows 0 to 3 lie 0 to 3 strides behind <paramref name="first"/>, rows 4 to 7 behind <paramref name="fourth"/>.</summary>
-    public static AssemblerMemoryOperand OfRow(
-        int row, int offset, AssemblerRegister64 first, AssemblerRegister64 fourth, AssemblerRegister64 stride, AssemblerRegister64 threeStrides)
-    {
-        AssemblerRegister64 start = row < 4 ? first : fourth;
-        return (row % 4) switch
-        {
-            0 => __dword_bcst[start + offset],
-            1 => __dword_bcst[start + stride + offset],
-            2 => __dword_bcst[start + stride * 2 + offset],
-            _ => __dword_bcst[start + threeStrides + offset],
-        };
     }
 
     private static void EmitPrefetchOfPages(Assembler c, int first)

@@ -33,7 +33,7 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
     /// <code>
     /// load (or zero) the sums, a register for each row of activations
     /// for each block, for each 32 columns of it:
-    ///     ask for weights 32 KB ahead
+    ///     ask for weights to come
     ///     for each row: 32-bit sum = -bias * sum of its bytes
     ///     for each four columns: unpack the weights; for each row: broadcast its four bytes, multiply, add to the 32-bit sum
     ///         (of formats with two scales a 32-bit sum ends after 16 columns; times its scale it goes on in F32, exactly)
@@ -114,7 +114,7 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
 
     private void EmitPart()
     {
-        PanelCode.EmitPrefetch(c, half: TFormat.Bits == 4);
+        PanelCode.EmitPrefetch(c, PanelLayout.Of<TFormat>().PartBytes);
         EmitStart(isSecond: false);
         EmitGroups(isSecond: false);
         if (TFormat.HasHalves)

@@ -46,7 +46,7 @@ internal static class VectorF8Code
         for (int i = 0; i < rows * Chains; i++) c.vpxord(TilePackingCode.Zmm(i), TilePackingCode.Zmm(i), TilePackingCode.Zmm(i));
         c.mov(r15d, Groups / UnrolledGroups);
         c.Label(ref loop);
-        PanelCode.EmitPrefetch(c, half: false);
+        PanelCode.EmitPrefetch(c, UnrolledGroups * PanelLayout.GroupBytes);
         for (int group = 0; group < UnrolledGroups; group++) EmitGroup(c, rows, group);
         c.add(rax, UnrolledGroups * PanelLayout.GroupBytes);
         c.add(r8, UnrolledGroups * Chains * sizeof(float));

@@ -251,7 +251,8 @@ internal static class VectorTileCode
             c.add(r9, r8);
         }
 
-        TileProductCode.EmitPrefetchOfNextRows(c);
+        if (CacheLines.ReadsStraight) EmitPrefetchOfNextPanel();
+        else TileProductCode.EmitPrefetchOfNextRows(c);
         TilePackingCode.EmitTransposition(c, (pair, register) => c.vmovups(__zmmword_ptr[r11 + (Transposed + pair * TileShape.RowBytes)], register));
         for (int row = 0; row < rows; row++) c.vmovups(Sum(row), __zmmword_ptr[r11 + row * TileShape.RowBytes]);
         for (int pair = 0; pair < TileShape.Rows; pair++)
@@ -265,6 +266,17 @@ internal static class VectorTileCode
         c.add(rdx, TileShape.RowBytes);
         c.dec(r10);
         c.jne(loop);
+
+        // 16 lines of the next 16 rows, one after the other: as far into them as the lines from rdx on are into these.
+        void EmitPrefetchOfNextPanel()
+        {
+            c.mov(r9, rdx);
+            c.sub(r9, __qword_ptr[rcx + Weights]);
+            c.add(r9, r8);
+            c.shl(r9, 4);
+            c.add(r9, __qword_ptr[rcx + Weights]);
+            for (int line = 0; line < TileShape.Rows; line++) c.prefetcht1(__[r9 + line * CacheLines.Size]);
+        }
     }
 
     // Four rows from r9 on, r8 bytes apart, three times as many in r11; moves r9 behind them.

@@ -23,7 +23,11 @@ internal static unsafe class AttentionRowLanes<TSimd, TVector>
     /// <summary>
     /// Whether this form costs less than copying keys into lanes: a half-filled register of rows costs what the copy does.
     /// </summary>
-    public static bool IsWorthwhile(int rows) => (rows + TSimd.Lanes - 1) / TSimd.Lanes * TSimd.Lanes <= rows + TSimd.Lanes / 2;
+    public static bool IsWorthwhile(int rows) =>
+        FitsHalf(rows) ? AttentionRowLanes<Simd256, Vector256<float>>.IsWorthwhile(rows) : (rows + TSimd.Lanes - 1) / TSimd.Lanes * TSimd.Lanes <= rows + TSimd.Lanes / 2;
+
+    // Half of a register would be of no use, and a processor that computes with halves needs only one of them.
+    private static bool FitsHalf(int rows) => TSimd.Lanes == 2 * Vector256<float>.Count && rows <= Vector256<float>.Count;
 
     /// <summary>scores[key, row] = keys[key, :] · q[:, row], each one chain over the depth.</summary>
     /// <param name="keys">[count, keyStride].</param>
@@ -36,8 +40,7 @@ internal static unsafe class AttentionRowLanes<TSimd, TVector>
     /// <param name="depth">Components of a key.</param>
     public static void Scores(float* keys, nint keyStride, float* q, int rows, int padded, float* scores, int count, int depth)
     {
-        // Half of a register would be of no use, and a processor that computes with halves needs only one of them.
-        if (TSimd.Lanes == 2 * Vector256<float>.Count && rows <= Vector256<float>.Count)
+        if (FitsHalf(rows))
         {
             AttentionRowLanes<Simd256, Vector256<float>>.Scores(keys, keyStride, q, Vector256<float>.Count, padded, scores, count, depth);
             return;
@@ -107,7 +110,7 @@ internal static unsafe class AttentionRowLanes<TSimd, TVector>
     /// <param name="lanes">Room for the sums of keys that share a lane in the other form, [Lanes, Lanes].</param>
     public static void Softmax(float* scores, int rows, int padded, int keys, float scale, float* max, float* sum, float* decay, float* lanes)
     {
-        if (TSimd.Lanes == 2 * Vector256<float>.Count && rows <= Vector256<float>.Count)
+        if (FitsHalf(rows))
         {
             AttentionRowLanes<Simd256, Vector256<float>>.SoftmaxRows(scores, padded, keys, scale, max, sum, decay, lanes, TSimd.Lanes);
             return;

@@ -12,11 +12,20 @@ internal static unsafe class CacheLines
     /// <summary>Bytes of a cache line.</summary>
     public const int Size = 64;
 
-    /// <summary>Bytes of a page, and pages that <see cref="PrefetchSpread"/> asks for lines of.</summary>
+    /// <summary>Bytes of a page, and pages that <see cref="PrefetchFront"/> asks for lines of.</summary>
     public const int PageBytes = 4096, SpreadPages = 8;
 
-    /// <summary>Bytes between what is read and what <see cref="PrefetchSpread"/> asks for.</summary>
-    public const int SpreadBytes = SpreadPages * PageBytes;
+    /// <summary>Bytes between what is read and what <see cref="PrefetchFront"/> asks for, in eight pages or straight on.</summary>
+    public const int SpreadBytes = SpreadPages * PageBytes, StraightBytes = 2 * PageBytes;
+
+    /// <summary>
+    /// Whether memory is read fastest from front to back. A Zen 4 core reads 32 GB/s so and 13 GB/s in four streams, where a Sapphire
+    /// Rapids reads little more than half of its speed with one stream.
+    /// </summary>
+    public static bool ReadsStraight => ProcessorFeature.IsAmd;
+
+    /// <summary>The one of the two that is used.</summary>
+    public static int AheadBytes => ReadsStraight ? StraightBytes : SpreadBytes;
 
     /// <summary>
     /// Starts to load one line of each of <paramref name="rows"/> rows; addresses beyond the end of the memory do no harm.
@@ -29,39 +38,57 @@ internal static unsafe class CacheLines
     }
 
     /// <summary>
-    /// For memory that is read front to back, 512 bytes from here on: starts to load eight lines that will be read about
-    /// 32 KB later, one in each of eight pages. A processor's own prefetcher follows a stream to the end of its page
-    /// and needs time to begin a new one: with one stream a core reads at little more than half of its speed, with eight at nearly all of it.
+    /// For memory that is read front to back, 512 bytes from here on: starts to load eight lines that will be read later, far enough
+    /// ahead that they have come by then, whatever is computed in between; a processor looks no further ahead than some hundred
+    /// instructions, and its own prefetcher no further than the end of a page. Where <see cref="ReadsStraight"/> they are those 8 KB
+    /// ahead, and otherwise those in eight pages about 32 KB ahead, so that the processor follows eight streams.
     /// </summary>
     /// <param name="address">What is read now.</param>
     /// <param name="end">Where that ends; nothing behind it is asked for.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PrefetchSpread(byte* address, byte* end)
+    public static void PrefetchFront(byte* address, byte* end)
     {
-        PrefetchHalf(address, 0, end);
-        PrefetchHalf(address, SpreadPages / 2, end);
+        if (ReadsStraight)
+        {
+            PrefetchFour(address + StraightBytes, Size, end);
+            PrefetchFour(address + StraightBytes + 4 * Size, Size, end);
+            return;
+        }
+
+        PrefetchPages(address, 0, end);
+        PrefetchPages(address, SpreadPages / 2, end);
     }
 
     /// <summary>The same for 256 bytes and four lines.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PrefetchSpreadHalf(byte* address, byte* end) => PrefetchHalf(address, (long)((ulong)address / 256 % 2 * (SpreadPages / 2)), end);
+    public static void PrefetchFrontHalf(byte* address, byte* end)
+    {
+        if (ReadsStraight) PrefetchFour(address + StraightBytes, Size, end);
+        else PrefetchPages(address, (long)((ulong)address / 256 % 2 * (SpreadPages / 2)), end);
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void PrefetchHalf(byte* address, long firstPage, byte* end)
+    private static void PrefetchPages(byte* address, long firstPage, byte* end)
+    {
+        ulong at = (ulong)address;
+        byte* line = (byte*)(at - at % SpreadBytes + SpreadBytes + at % SpreadBytes / (SpreadPages * Size) * Size);
+        PrefetchFour(line + firstPage * PageBytes, PageBytes, end);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void PrefetchFour(byte* line, int step, byte* end)
     {
         if (!Sse.IsSupported) return;
-        ulong at = (ulong)address;
-        byte* line = (byte*)(at - at % SpreadBytes + SpreadBytes + at % SpreadBytes / (SpreadPages * Size) * Size) + firstPage * PageBytes;
-        if (line + 3 * PageBytes < end)
+        if (line + 3 * step < end)
         {
             Sse.Prefetch1(line);
-            Sse.Prefetch1(line + PageBytes);
-            Sse.Prefetch1(line + 2 * PageBytes);
-            Sse.Prefetch1(line + 3 * PageBytes);
+            Sse.Prefetch1(line + step);
+            Sse.Prefetch1(line + 2 * step);
+            Sse.Prefetch1(line + 3 * step);
         }
         else
         {
-            for (; line < end; line += PageBytes) Sse.Prefetch1(line);
+            for (; line < end; line += step) Sse.Prefetch1(line);
         }
     }
 

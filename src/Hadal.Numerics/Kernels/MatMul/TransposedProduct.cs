@@ -17,6 +17,10 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
     private const int LinesAhead = 6;
     private const int MostBytesAhead = 256 * 1024;
 
+    // Columns, rows of the factor, at a time, eight at least: the chains of two registers run side by side, unless so many rows in turn slow
+    // the memory down.
+    private static int MostColumns => CacheLines.ReadsStraight && TSimd.Lanes >= 8 ? TSimd.Lanes : 2 * TSimd.Lanes;
+
     /// <summary>Computes as many leading columns as whole registers cover, and returns how many those are.</summary>
     /// <param name="product">The product.</param>
     /// <param name="a">The left factor in F32, the rows of each k side by side.</param>
@@ -34,7 +38,7 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
         int columns = product.N / TSimd.Lanes * TSimd.Lanes, step = product.B.IsBFloat16 ? 32 : 16, lines = product.K / step;
         for (int n = 0; n < columns;)
         {
-            bool pair = n + 2 * TSimd.Lanes <= columns;
+            bool pair = n + MostColumns <= columns && MostColumns > TSimd.Lanes;
             byte* rows = product.B.From(n, 0).Data;
             float* c = product.C + n, next = pair ? c + TSimd.Lanes : null;
             if (!product.Accumulate) Clear(product.M, c, product.CStride, pair ? 2 * TSimd.Lanes : TSimd.Lanes);
@@ -52,17 +56,21 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
         int columns = product.N / TileShape.Rows * TileShape.Rows, step = product.B.IsBFloat16 ? 32 : 16, lines = product.K / step;
         byte* memory = stackalloc byte[MostRows * TileShape.RowBytes + FewRowsCode.ScratchBytes + NativeBuffer.Alignment];
         float* sums = (float*)(((nuint)memory + NativeBuffer.Alignment - 1) & ~(nuint)(NativeBuffer.Alignment - 1));
-        long rowBytes = product.B.RowBytes;
+        long rowBytes = product.B.RowBytes, groupBytes = TileShape.Rows * rowBytes;
+        bool isShort = groupBytes <= MostBytesAhead, isStraight = isShort && CacheLines.ReadsStraight && rowBytes == lines * CacheLines.Size;
         for (int n = 0; n < columns; n += TileShape.Rows)
         {
             float* c = product.C + n;
             if (!product.Accumulate) Clear(product.M, c, product.CStride, TileShape.Rows);
             if (lines == 0) continue;
+            byte* weights = product.B.From(n, 0).Data;
             FewRowsArguments arguments = new()
             {
-                Weights = product.B.From(n, 0).Data,
+                Weights = weights,
                 WeightStride = rowBytes,
-                Ahead = TileShape.Rows * rowBytes > MostBytesAhead ? LinesAhead * CacheLines.Size : TileShape.Rows * rowBytes,
+                Ahead = weights + (isShort ? groupBytes : LinesAhead * CacheLines.Size),
+                AheadStride = isStraight ? CacheLines.Size : rowBytes,
+                AheadStep = isStraight ? TileShape.Rows * CacheLines.Size : CacheLines.Size,
                 Left = a,
                 Lines = lines,
                 Sums = sums,
@@ -119,14 +127,13 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Prefetch(byte* first, long rowBytes, int line)
     {
-        int rows = 2 * TSimd.Lanes;
-        if (rows * rowBytes > MostBytesAhead)
+        if (MostColumns * rowBytes > MostBytesAhead)
         {
-            CacheLines.PrefetchRows(first + (line + LinesAhead) * CacheLines.Size, rowBytes, rows);
+            CacheLines.PrefetchRows(first + (line + LinesAhead) * CacheLines.Size, rowBytes, MostColumns);
             return;
         }
 
-        byte* at = first + Math.Max(0, rows * rowBytes - CacheLines.SpreadBytes) + (long)line * rows * CacheLines.Size;
-        for (int chunk = 0; chunk < rows / 8; chunk++) CacheLines.PrefetchSpread(at + chunk * 8 * CacheLines.Size, (byte*)ulong.MaxValue);
+        byte* at = first + Math.Max(0, MostColumns * rowBytes - CacheLines.AheadBytes) + (long)line * MostColumns * CacheLines.Size;
+        for (int chunk = 0; chunk < MostColumns / 8; chunk++) CacheLines.PrefetchFront(at + chunk * 8 * CacheLines.Size, (byte*)ulong.MaxValue);
     }
 }

@@ -43,7 +43,17 @@ public sealed class FewRowsProductTests
                         }
                     }
 
-                    FewRowsArguments arguments = new() { Weights = weights.Data, WeightStride = rowBytes, Ahead = 64, Left = (float*)left.Data, Lines = lines, Sums = (float*)sums.Data };
+                    FewRowsArguments arguments = new()
+                    {
+                        Weights = weights.Data,
+                        WeightStride = rowBytes,
+                        Ahead = weights.Data + 64,
+                        AheadStride = rowBytes,
+                        AheadStep = 64,
+                        Left = (float*)left.Data,
+                        Lines = lines,
+                        Sums = (float*)sums.Data,
+                    };
                     GeneratedKernels.FewRows.Multiply(rows, isBFloat16, &arguments);
                     Assert.Equal(
                         Array.ConvertAll(expected, BitConverter.SingleToInt32Bits),

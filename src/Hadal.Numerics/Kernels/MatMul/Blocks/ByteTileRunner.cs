@@ -76,8 +76,8 @@ internal readonly unsafe struct ByteTileRunner<TFormat> : IPanelRunner where TFo
             byte* small = head + TFormat.WideFields * TFormat.WideBytes * PanelLayout.Rows;
             for (int i = 0; i < TFormat.Elements / PanelLayout.PartColumns; i++, part++, small += 2 * PanelLayout.Rows)
             {
-                if (TFormat.Bits == 4) CacheLines.PrefetchSpreadHalf(at, panel.End);
-                else CacheLines.PrefetchSpread(at, panel.End);
+                if (TFormat.Bits == 4) CacheLines.PrefetchFrontHalf(at, panel.End);
+                else CacheLines.PrefetchFront(at, panel.End);
                 Vector512<float> scale = d;
                 if (TFormat.HasMinima)
                 {

@@ -95,8 +95,8 @@ internal static unsafe class PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>
                 byte* small = head + FirstSmall + lane;
                 for (int part = 0; part < Parts; part++)
                 {
-                    if (prefetches && TFormat.Bits == 4) CacheLines.PrefetchSpreadHalf(at, panel.End);
-                    else if (prefetches) CacheLines.PrefetchSpread(at, panel.End);
+                    if (prefetches && TFormat.Bits == 4) CacheLines.PrefetchFrontHalf(at, panel.End);
+                    else if (prefetches) CacheLines.PrefetchFront(at, panel.End);
 
 
                     TInt i0 = Start(scale), j0 = i0, i1 = i0, j1 = i0, i2 = i0, j2 = i0, i3 = i0, j3 = i0;

@@ -49,7 +49,7 @@ internal static unsafe class ScaledF8Kernel<TLanes, TSimd, TVector>
                 TVector p3 = TSimd.Zero, q3 = TSimd.Zero, r3 = TSimd.Zero, s3 = TSimd.Zero;
                 for (int group = 0; group < BlockScaling.ReleasedBlock / 4; group++, at += CacheLines.Size, x += 4)
                 {
-                    if (prefetches && group % 8 == 0) CacheLines.PrefetchSpread(at, panel.End);
+                    if (prefetches && group % 8 == 0) CacheLines.PrefetchFront(at, panel.End);
                     lanes.Load(at, out TVector first, out TVector second, out TVector third, out TVector fourth);
                     Add(x, first, second, third, fourth, ref p0, ref q0, ref r0, ref s0);
                     if (TRows.Count > 1) Add(x + aStride, first, second, third, fourth, ref p1, ref q1, ref r1, ref s1);
