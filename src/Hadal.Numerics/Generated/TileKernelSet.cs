@@ -27,7 +27,7 @@ internal sealed unsafe class TileKernelSet : IDisposable
     private readonly nint[] _directProductsOfFewRows = new nint[VectorTileCode.MostFewRows];
     private readonly nint[] _productsOfFewRows = new nint[VectorTileCode.MostFewRows];
     private readonly nint[] _cachedScores = new nint[2];
-    private readonly nint[] _weightedRows = new nint[VectorTileCode.MostFewRows];
+    private readonly nint[,] _weightedRows = new nint[VectorTileCode.MostFewRows, 1 + int.Log2(WeightedRowsCode.MostGroups)];
     private readonly nint[] _packings = new nint[8];
     private nint _configure;
     private nint _release;
@@ -55,7 +55,13 @@ internal sealed unsafe class TileKernelSet : IDisposable
                 assembler.Add(
                     kernel => VectorTileCode.EmitDirectProductOfFewRows(kernel, index + 1), address => _directProductsOfFewRows[index] = address,
                     usesLowVectors: true);
-                assembler.Add(kernel => WeightedRowsCode.Emit(kernel, index + 1), address => _weightedRows[index] = address, usesLowVectors: true);
+                for (int atOnce = 1; atOnce <= WeightedRowsCode.GroupsAtOnce(index + 1); atOnce *= 2)
+                {
+                    int groups = atOnce;
+                    assembler.Add(
+                        kernel => WeightedRowsCode.Emit(kernel, index + 1, groups), address => _weightedRows[index, int.Log2(groups)] = address, usesLowVectors: true);
+                }
+
                 assembler.Add(kernel => VectorTileCode.EmitProductOfFewRows(kernel, index + 1), address => _productsOfFewRows[index] = address, usesLowVectors: true);
             }
 
@@ -130,8 +136,16 @@ internal sealed unsafe class TileKernelSet : IDisposable
 
     /// <summary>Adds rows of BF16 where they lie, weighted, to up to <see cref="MostFewRows"/> rows of a result.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AddWeightedRows(int rows, WeightedRowsArguments* arguments) =>
-        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_weightedRows[rows - 1])(arguments);
+    public void AddWeightedRows(int rows, WeightedRowsArguments* arguments)
+    {
+        long rest = arguments->Groups;
+        for (int atOnce = WeightedRowsCode.GroupsAtOnce(rows); rest > 0; atOnce /= 2)
+        {
+            arguments->Groups = rest / atOnce * atOnce;
+            rest -= arguments->Groups;
+            if (arguments->Groups > 0) ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_weightedRows[rows - 1, int.Log2(atOnce)])(arguments);
+        }
+    }
 
     /// <summary>Computes 16 columns of up to three panels of rows, from a right factor that is not packed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,7 +4,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Hadal.Numerics;
 
-/// <summary>What adding weighted rows is called with. The kernel uses the fields as variables: Rows and Output move on, Groups ends at zero.</summary>
+/// <summary>What adding weighted rows is called with. The kernel uses the fields as variables: Rows, Output and Next move on, Groups ends at zero.</summary>
 internal unsafe struct WeightedRowsArguments
 {
     /// <summary>The first of the rows that are added: BF16, their columns adjacent.</summary>
@@ -30,6 +30,9 @@ internal unsafe struct WeightedRowsArguments
 
     /// <summary>Groups of <see cref="WeightedRowsCode.Columns"/> columns, one at least.</summary>
     public long Groups;
+
+    /// <summary>What is asked for meanwhile, as many bytes as the rows have; with more rows of the result than two, nothing.</summary>
+    public byte* Next;
 }
 
 /// <summary>
@@ -38,50 +41,74 @@ internal unsafe struct WeightedRowsArguments
 /// </summary>
 internal static class WeightedRowsCode
 {
-    /// <summary>Columns that are multiplied in turn.</summary>
+    /// <summary>Columns of a group.</summary>
     public const int Columns = 32;
 
     // Offsets in WeightedRowsArguments.
-    private const int Rows = 0, RowStride = 8, Weights = 16, WeightStride = 24, Pairs = 32, Output = 40, OutputStride = 48, Groups = 56;
+    private const int Rows = 0, RowStride = 8, Weights = 16, WeightStride = 24, Pairs = 32, Output = 40, OutputStride = 48, Groups = 56, Next = 64;
 
-    private const int PairBytes = 2 * sizeof(ushort), Registers = 2;
+    private const int PairBytes = 2 * sizeof(ushort), Registers = 2, Sums = 16;
+
+    // With fewer groups at once each row serves several rows of the result, and asking for the next ones gains nothing.
+    private const int LeastGroupsAsking = 4;
+
+    /// <summary>Groups at once of a single row of the result.</summary>
+    public const int MostGroups = 8;
+
+    /// <summary>Groups whose sums fit the registers: a power of two.</summary>
+    /// <param name="rows">Rows of the result, one to eight.</param>
+    public static int GroupsAtOnce(int rows) => rows switch { 1 => MostGroups, 2 => 4, <= 4 => 2, _ => 1 };
 
     /// <summary>
     /// Adds to one to eight rows of the result. In plain words:
     /// <code>
-    /// for each 32 columns:
+    /// for so many groups of 32 columns at once:
     ///     load the sums of all rows of the result
-    ///     for each pair of rows: interleave the two; for each row of the result: broadcast its pair of weights, multiply, add
+    ///     for each pair of rows, for each group: interleave the two; for each row of the result: broadcast its pair of weights, multiply, add;
+    ///         ask for two lines to come
     ///     store the sums
     /// </code>
     /// </summary>
-    public static void Emit(KernelAssembler kernel, int rows)
+    /// <param name="kernel">Takes the instructions.</param>
+    /// <param name="rows">Rows of the result.</param>
+    /// <param name="atOnce">Groups at once; the kernel is called for a multiple of them.</param>
+    public static void Emit(KernelAssembler kernel, int rows, int atOnce)
     {
         Assembler c = kernel.Code;
         AssemblerRegisterZMM lowOrder = zmm4, highOrder = zmm5;
-        Label group = c.CreateLabel(), loop = c.CreateLabel();
+        bool asks = atOnce >= LeastGroupsAsking;
+        Label turn = c.CreateLabel(), loop = c.CreateLabel();
         c.vmovdqu16(lowOrder, kernel.Data(Interleaving(0)));
         c.vmovdqu16(highOrder, kernel.Data(Interleaving(Columns / 2)));
+        c.push(rbx);
         c.push(rdi);
+        c.mov(rbx, __qword_ptr[rcx + Next]);
         c.mov(r8, __qword_ptr[rcx + RowStride]);
         c.mov(rdi, __qword_ptr[rcx + WeightStride]);
         c.sub(rdi, TileShape.RowBytes);
-        c.Label(ref group);
+        c.Label(ref turn);
         EachSum((sum, memory) => c.vmovups(sum, memory));
         c.mov(rax, __qword_ptr[rcx + Rows]);
         c.mov(r9, __qword_ptr[rcx + Weights]);
         c.mov(r10, __qword_ptr[rcx + Pairs]);
         c.mov(r11d, TileShape.Rows);
         c.Label(ref loop);
-        c.vmovdqu64(zmm1, __zmmword_ptr[rax]);
-        c.vmovdqu64(zmm2, __zmmword_ptr[rax + r8]);
-        c.vmovdqa64(zmm0, zmm1);
-        c.vpermt2w(zmm0, lowOrder, zmm2);
-        c.vpermt2w(zmm1, highOrder, zmm2);
-        for (int row = 0; row < rows; row++)
+        for (int group = 0; group < atOnce; group++)
         {
-            for (int half = 0; half < Registers; half++) c.vdpbf16ps(Sum(row, half), TilePackingCode.Zmm(half), __dword_bcst[r9 + row * TileShape.RowBytes]);
+            int column = group * TileShape.RowBytes;
+            for (int line = 0; line < 2 && asks; line++) c.prefetcht1(__byte_ptr[rbx + (2 * column + line * CacheLines.Size)]);
+            c.vmovdqu64(zmm1, __zmmword_ptr[rax + column]);
+            c.vmovdqu64(zmm2, __zmmword_ptr[rax + r8 + column]);
+            c.vmovdqa64(zmm0, zmm1);
+            c.vpermt2w(zmm0, lowOrder, zmm2);
+            c.vpermt2w(zmm1, highOrder, zmm2);
+            for (int row = 0; row < rows; row++)
+            {
+                for (int half = 0; half < Registers; half++) c.vdpbf16ps(Sum(row, group, half), TilePackingCode.Zmm(half), __dword_bcst[r9 + row * TileShape.RowBytes]);
+            }
         }
+
+        if (asks) c.add(rbx, atOnce * 2 * CacheLines.Size);
 
         // Behind 16 pairs of a row of the result the weights of its other rows lie.
         Label sameTile = c.CreateLabel();
@@ -95,24 +122,26 @@ internal static class WeightedRowsCode
         c.dec(r10);
         c.jne(loop);
         EachSum((sum, memory) => c.vmovups(memory, sum));
-        c.add(__qword_ptr[rcx + Rows], Columns * sizeof(ushort));
-        c.add(__qword_ptr[rcx + Output], Columns * sizeof(float));
-        c.dec(__qword_ptr[rcx + Groups]);
-        c.jne(group);
+        c.add(__qword_ptr[rcx + Rows], atOnce * Columns * sizeof(ushort));
+        c.add(__qword_ptr[rcx + Output], atOnce * Columns * sizeof(float));
+        c.sub(__qword_ptr[rcx + Groups], atOnce);
+        c.jne(turn);
+        c.mov(__qword_ptr[rcx + Next], rbx);
         c.pop(rdi);
+        c.pop(rbx);
+
+        AssemblerRegisterZMM Sum(int row, int group, int half) => TilePackingCode.Zmm(Sums + (row * atOnce + group) * Registers + half);
 
         void EachSum(Action<AssemblerRegisterZMM, AssemblerMemoryOperand> move)
         {
             c.mov(rdx, __qword_ptr[rcx + Output]);
             for (int row = 0; row < rows; row++)
             {
-                for (int half = 0; half < Registers; half++) move(Sum(row, half), __zmmword_ptr[rdx + half * TileShape.RowBytes]);
+                for (int part = 0; part < atOnce * Registers; part++) move(Sum(row, part / Registers, part % Registers), __zmmword_ptr[rdx + part * TileShape.RowBytes]);
                 c.add(rdx, __qword_ptr[rcx + OutputStride]);
             }
         }
     }
-
-    private static AssemblerRegisterZMM Sum(int row, int half) => TilePackingCode.Zmm(16 + row * Registers + half);
 
     // Word 2j comes from word first + j of the first register, word 2j + 1 from that of the second.
     private static byte[] Interleaving(int first) =>

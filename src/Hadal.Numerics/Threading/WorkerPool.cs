@@ -60,6 +60,9 @@ public sealed unsafe class WorkerPool : IDisposable
     /// <summary>Threads that compute, the caller's included.</summary>
     public int Count { get; }
 
+    /// <summary>Threads that a call would find: the caller's alone while the pool is at work. Cutting what one thread computes only costs time.</summary>
+    public int Free => Volatile.Read(ref _busy) == 0 ? Count : 1;
+
     /// <summary>
     /// Executes every part of the job and returns when all are done. If the pool is already at work (another thread's call, or a call
     /// from inside a part), the caller computes all parts itself: the result is the same.

@@ -108,21 +108,21 @@ public sealed class TiledProductTests
         {
             foreach (int m in new[] { 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 32, 47, 48, 49, 64, 95, 96, 97 })
             {
-                foreach (ElementType type in s_types) AssertFewRows(m, n, k, type);
+                foreach (ElementType type in s_types) AssertFewRows(ProductKind.Nt, m, n, k, type);
             }
         }
+    }
 
-        static void AssertFewRows(int m, int n, int k, ElementType type)
+    // The same with rows of weights that are added: 1, 7, 15 and 16 groups of 32 columns, of which some are computed at once.
+    [SkippableFact]
+    public void Weighted_rows_have_the_bits_of_the_definition()
+    {
+        RequireTiles();
+        foreach ((int n, int k) in new[] { (32, 32), (224, 96), (480, 64), (512, 128) })
         {
-            using Samples samples = new(m * 10007 + n + k);
-            (Matrix a, Matrix b) = ProductKind.Nt.Factors(samples, m, n, k, type, ElementType.BF16);
-            Matrix expected = samples.Matrix(m, n), actual = samples.Matrix(m, n);
-            TileOrder.Define(ProductKind.Nt, a, b, expected, accumulate: false);
-            foreach (int count in new[] { 1, 3 })
+            for (int m = 1; m <= 9; m++)
             {
-                using WorkerPool pool = new(count);
-                ProductKind.Nt.Compute(pool, a, b, actual, accumulate: false, ProductPrecision.BF16);
-                Samples.AssertSameBits(expected, actual, $"{m}x{n}x{k} {type}, {count} workers");
+                foreach (ElementType type in s_types) AssertFewRows(ProductKind.Nn, m, n, k, type);
             }
         }
     }
@@ -241,6 +241,20 @@ public sealed class TiledProductTests
     }
 
     private static float PowerOfTwo(int exponent) => MathF.ScaleB(1, exponent);
+
+    private static void AssertFewRows(ProductKind kind, int m, int n, int k, ElementType type)
+    {
+        using Samples samples = new(m * 10007 + n + k);
+        (Matrix a, Matrix b) = kind.Factors(samples, m, n, k, type, ElementType.BF16);
+        Matrix expected = samples.Matrix(m, n), actual = samples.Matrix(m, n);
+        TileOrder.Define(kind, a, b, expected, accumulate: false);
+        foreach (int count in new[] { 1, 3 })
+        {
+            using WorkerPool pool = new(count);
+            kind.Compute(pool, a, b, actual, accumulate: false, ProductPrecision.BF16);
+            Samples.AssertSameBits(expected, actual, $"{kind} {m}x{n}x{k} {type}, {count} workers");
+        }
+    }
 
     private static void RequireTiles() => Skip.If(
         GeneratedKernels.Tiles == null,

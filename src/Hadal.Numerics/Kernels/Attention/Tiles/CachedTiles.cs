@@ -93,6 +93,7 @@ internal readonly unsafe struct CachedTiles
                 Output = output,
                 OutputStride = outputStride * sizeof(float),
                 Groups = _valueDim / WeightedRowsCode.Columns,
+                Next = cached,
             };
             kernels.AddWeightedRows(rows, &arguments);
             return;

@@ -40,7 +40,7 @@ internal readonly unsafe struct TiledPlan
         }
         else
         {
-            int wanted = Ceiling(PartsPerThread * threads, groups);
+            int wanted = threads == 1 ? 1 : Ceiling(PartsPerThread * threads, groups);
             bool keepsLeft = product.N > TiledPart.ColumnBlock(product.K);
             int most = keepsLeft ? Math.Clamp(MostKept / Math.Max(1, product.K) / TileShape.Rows * TileShape.Rows, LeastRows, MostRows) : MostRows;
             rows = Math.Min(rows, most);

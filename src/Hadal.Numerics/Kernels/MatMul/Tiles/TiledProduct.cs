@@ -42,7 +42,7 @@ internal static unsafe class TiledProduct
     public static void Run(WorkerPool pool, TileKernelSet kernels, ProductGroups groups)
     {
         long bytes = 0;
-        for (int g = 0; g < groups.Count; g++) bytes += new TiledPlan(groups.Select(g), groups.Count, pool.Count).RightBytes;
+        for (int g = 0; g < groups.Count; g++) bytes += new TiledPlan(groups.Select(g), groups.Count, pool.Free).RightBytes;
         if (bytes <= 2 * MostPackedBytes)
         {
             RunAtOnce(pool, kernels, groups);
@@ -57,9 +57,10 @@ internal static unsafe class TiledProduct
         // The plans come first; what is packed begins on a cache line.
         long planBytes = (groups.Count * (long)sizeof(TiledPlan) + TileShape.Bytes - 1) / TileShape.Bytes * TileShape.Bytes;
         long packedBytes = 0;
+        int threads = pool.Free;
         for (int g = 0; g < groups.Count; g++)
         {
-            TiledPlan plan = new(groups.Select(g), groups.Count, pool.Count);
+            TiledPlan plan = new(groups.Select(g), groups.Count, threads);
             packedBytes += plan.RightBytes;
         }
 
@@ -69,7 +70,7 @@ internal static unsafe class TiledProduct
         int packings = 0, parts = 0;
         for (int g = 0; g < groups.Count; g++)
         {
-            TiledPlan plan = new(groups.Select(g), groups.Count, pool.Count);
+            TiledPlan plan = new(groups.Select(g), groups.Count, threads);
             long panelBytes = (long)TileShape.InnerTiles(plan.Product.K) * TileShape.Bytes;
             plans[g] = plan with
             {

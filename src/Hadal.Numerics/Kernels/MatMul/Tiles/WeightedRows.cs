@@ -17,17 +17,24 @@ internal static unsafe class WeightedRows
         byte* packed = (byte*)PackingScratch.Local((FewRows.Bytes(product) + sizeof(float) - 1) / sizeof(float));
         FewRows.Pack(kernels, product, packed);
         for (int row = 0; row < product.M && !product.Accumulate; row++) new Span<float>(product.C + row * product.CStride, product.N).Clear();
-        WeightedRowsArguments arguments = new()
+        for (int k = 0; k < product.K; k += TileShape.Inner)
         {
-            Rows = product.B.Data,
-            RowStride = product.B.RowBytes,
-            Weights = packed,
-            WeightStride = product.M * TileShape.RowBytes,
-            Pairs = product.K / 2,
-            Output = product.C,
-            OutputStride = product.CStride * sizeof(float),
-            Groups = product.N / WeightedRowsCode.Columns,
-        };
-        kernels.AddWeightedRows(product.M, &arguments);
+            // Rows enough to ask for those behind them, front to back, and few enough to be met again in a cache by the next columns.
+            int rows = Math.Min(TileShape.Inner, product.K - k);
+            byte* first = product.B.Data + k * product.B.RowBytes;
+            WeightedRowsArguments arguments = new()
+            {
+                Rows = first,
+                RowStride = product.B.RowBytes,
+                Weights = packed + (long)k / TileShape.Inner * product.M * TileShape.RowBytes,
+                WeightStride = product.M * TileShape.RowBytes,
+                Pairs = rows / 2,
+                Output = product.C,
+                OutputStride = product.CStride * sizeof(float),
+                Groups = product.N / WeightedRowsCode.Columns,
+                Next = first + rows * product.B.RowBytes,
+            };
+            kernels.AddWeightedRows(product.M, &arguments);
+        }
     }
 }
