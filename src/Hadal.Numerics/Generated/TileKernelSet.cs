@@ -48,7 +48,7 @@ internal sealed unsafe class TileKernelSet : IDisposable
         }
         else
         {
-            AddProducts(VectorTileCode.EmitNothing, VectorTileCode.EmitNothing, VectorTileCode.EmitCeiling, VectorTileCode.EmitProduct, VectorTileCode.EmitDirectProduct);
+            AddProducts(VectorTileCode.EmitNothing, VectorTileCode.EmitNothing, VectorTileCode.EmitCeiling, (kernel, _) => VectorTileCode.EmitProduct(kernel), VectorTileCode.EmitDirectProduct);
             for (int i = 0; i < _directProductsOfFewRows.Length; i++)
             {
                 int index = i;
@@ -94,7 +94,7 @@ internal sealed unsafe class TileKernelSet : IDisposable
             for (int i = 0; i < _products.Length; i++)
             {
                 int index = i;
-                assembler.Add(kernel => product(kernel, index + 1), address => _products[index] = address, usesLowVectors: true);
+                if (i < RowTilesAtOnce) assembler.Add(kernel => product(kernel, index + 1), address => _products[index] = address, usesLowVectors: true);
                 assembler.Add(kernel => directProduct(kernel, index + 1), address => _directProducts[index] = address, usesLowVectors: true);
             }
         }
@@ -102,6 +102,17 @@ internal sealed unsafe class TileKernelSet : IDisposable
 
     /// <summary>What multiplies.</summary>
     public TileInstructions Instructions { get; }
+
+    /// <summary>
+    /// Panels of rows that a product takes at once: as many tiles of sums as there are registers for. The sums of a panel fill those of AVX-512.
+    /// </summary>
+    public int RowTilesAtOnce => Instructions == TileInstructions.Amx ? TileProductCode.MostRowTiles : 1;
+
+    /// <summary>
+    /// Most values of k in a block, in tiles: those panels of the left factor and one of the right factor, which streams past, fill a
+    /// first-level cache, of 48 KB where there is a tile unit and of 32 KB elsewhere.
+    /// </summary>
+    public int InnerTilesAtOnce => Instructions == TileInstructions.Amx ? 12 : 16;
 
     /// <summary>What the processor must have for these instructions; packing rounds to BF16 with those of AVX-512.</summary>
     public static ProcessorFeatures Needs(TileInstructions instructions) => ProcessorFeatures.Avx512Bf16
@@ -113,7 +124,7 @@ internal sealed unsafe class TileKernelSet : IDisposable
     /// <summary>Forgets the tile registers of the calling thread.</summary>
     public void Release() => ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_release)(null);
 
-    /// <summary>Computes one to three panels of rows of a result.</summary>
+    /// <summary>Computes up to <see cref="RowTilesAtOnce"/> panels of rows of a result.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Multiply(int rowTiles, TileProductArguments* arguments) =>
         ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_products[rowTiles - 1])(arguments);

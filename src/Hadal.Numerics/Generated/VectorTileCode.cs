@@ -26,26 +26,64 @@ internal static class VectorTileCode
     private const int PairBytes = 2 * sizeof(ushort);
 
     /// <summary>
-    /// Up to 48 rows of the result, panel of columns by panel. In plain words:
+    /// 16 rows of the result, panel of columns by panel. In plain words:
     /// <code>
-    /// for each panel of the right factor, for each panel of the left factor:
+    /// for each panel of the right factor:
     ///     load (or zero) the result's tile
     ///     for each tile of k:
     ///         load the right tile; for each of its pairs, for each row of the left tile: broadcast the row's pair, multiply, add
     ///     store the result's tile
     /// </code>
     /// </summary>
-    public static void EmitProduct(KernelAssembler kernel, int rowTiles)
+    public static void EmitProduct(KernelAssembler kernel)
     {
         Assembler c = kernel.Code;
-        Label panel = c.CreateLabel();
+        Label panel = c.CreateLabel(), fromMemory = c.CreateLabel(), start = c.CreateLabel(), loop = c.CreateLabel(), store = c.CreateLabel();
+        c.mov(r11, __qword_ptr[rcx + CStride]);
+        c.mov(r9, __qword_ptr[rcx + B]);
         c.Label(ref panel);
         c.mov(rdx, __qword_ptr[rcx + C]);
-        c.mov(r11, __qword_ptr[rcx + CStride]);
-        for (int i = 0; i < rowTiles; i++) EmitRowTile(c, i);
+        c.mov(rax, __qword_ptr[rcx + A0]);
+        c.mov(r10, __qword_ptr[rcx + Tiles]);
+        c.mov(r8, rdx);
+        c.cmp(__qword_ptr[rcx + Accumulates], 0);
+        c.jne(fromMemory);
+        EmitZeroSums(c);
+        c.jmp(start);
+        c.Label(ref fromMemory);
+        for (int row = 0; row < TileShape.Rows; row++)
+        {
+            c.vmovups(Sum(row), __zmmword_ptr[r8]);
+            c.add(r8, r11);
+        }
+
+        c.Label(ref start);
+        c.test(r10, r10);
+        c.je(store);
+        c.Label(ref loop);
+        EmitLoadTile(c, r9);
+        for (int pair = 0; pair < TileShape.Rows; pair++)
+        {
+            for (int row = 0; row < TileShape.Rows; row++)
+            {
+                c.vdpbf16ps(Sum(row), TilePackingCode.Zmm(pair), __dword_bcst[rax + (row * TileShape.RowBytes + pair * PairBytes)]);
+            }
+        }
+
+        c.add(rax, TileShape.Bytes);
+        c.add(r9, TileShape.Bytes);
+        c.dec(r10);
+        c.jne(loop);
+
+        c.Label(ref store);
+        for (int row = 0; row < TileShape.Rows; row++)
+        {
+            c.vmovups(__zmmword_ptr[rdx], Sum(row));
+            c.add(rdx, r11);
+        }
+
         c.add(__qword_ptr[rcx + C], TileShape.RowBytes);
         c.add(r9, __qword_ptr[rcx + BSkip]);
-        c.mov(__qword_ptr[rcx + B], r9);
         c.dec(__qword_ptr[rcx + Panels]);
         c.jne(panel);
     }
@@ -130,51 +168,6 @@ internal static class VectorTileCode
                 for (int panel = 0; panel < panels; panel++) move(Sum(row * panels + panel), __zmmword_ptr[rdx + panel * TileShape.RowBytes]);
                 c.add(rdx, __qword_ptr[rcx + CStride]);
             }
-        }
-    }
-
-    // 16 rows, the first at rdx; moves rdx behind them, and leaves r9 behind the panel of the right factor.
-    private static void EmitRowTile(Assembler c, int index)
-    {
-        Label fromMemory = c.CreateLabel(), start = c.CreateLabel(), loop = c.CreateLabel(), store = c.CreateLabel();
-        c.mov(rax, __qword_ptr[rcx + (A0 + index * 8)]);
-        c.mov(r9, __qword_ptr[rcx + B]);
-        c.mov(r10, __qword_ptr[rcx + Tiles]);
-        c.mov(r8, rdx);
-        c.cmp(__qword_ptr[rcx + Accumulates], 0);
-        c.jne(fromMemory);
-        EmitZeroSums(c);
-        c.jmp(start);
-        c.Label(ref fromMemory);
-        for (int row = 0; row < TileShape.Rows; row++)
-        {
-            c.vmovups(Sum(row), __zmmword_ptr[r8]);
-            c.add(r8, r11);
-        }
-
-        c.Label(ref start);
-        c.test(r10, r10);
-        c.je(store);
-        c.Label(ref loop);
-        EmitLoadTile(c, r9);
-        for (int pair = 0; pair < TileShape.Rows; pair++)
-        {
-            for (int row = 0; row < TileShape.Rows; row++)
-            {
-                c.vdpbf16ps(Sum(row), TilePackingCode.Zmm(pair), __dword_bcst[rax + (row * TileShape.RowBytes + pair * PairBytes)]);
-            }
-        }
-
-        c.add(rax, TileShape.Bytes);
-        c.add(r9, TileShape.Bytes);
-        c.dec(r10);
-        c.jne(loop);
-
-        c.Label(ref store);
-        for (int row = 0; row < TileShape.Rows; row++)
-        {
-            c.vmovups(__zmmword_ptr[rdx], Sum(row));
-            c.add(rdx, r11);
         }
     }
 

@@ -3,12 +3,12 @@ using System.Runtime.CompilerServices;
 namespace Hadal.Numerics;
 
 /// <summary>
-/// The product of packed blocks that fit the second-level cache. Up to three panels of the left factor stay in the first level while those of
+/// The product of packed blocks that fit the second-level cache. One to three panels of the left factor stay in the first level while those of
 /// the right factor stream past; ragged edges of the result go through a small temporary block.
 /// </summary>
 internal static unsafe class TiledBlock
 {
-    /// <summary>Rows that one call of the kernel computes at most.</summary>
+    /// <summary>Rows that one call of a kernel computes at most.</summary>
     public const int MostRows = TileProductCode.MostRowTiles * TileShape.Rows;
 
     /// <summary>Starts (or continues) the sums of <paramref name="rows"/> x <paramref name="columns"/> elements of c over tiles of k.</summary>
@@ -17,10 +17,11 @@ internal static unsafe class TiledBlock
         TileKernelSet kernels, int rows, int columns, int innerTiles, PackedTiles left, PackedTiles right, float* c, long cStride, bool accumulates)
     {
         float* edge = stackalloc float[TileShape.Rows * TileShape.Rows];
+        int atOnce = kernels.RowTilesAtOnce * TileShape.Rows;
         int wholeRows = rows / TileShape.Rows * TileShape.Rows, wholeColumns = columns / TileShape.Rows * TileShape.Rows;
-        for (int i = 0; i < wholeRows; i += MostRows)
+        for (int i = 0; i < wholeRows; i += atOnce)
         {
-            int rowTiles = Math.Min(MostRows, wholeRows - i) / TileShape.Rows;
+            int rowTiles = Math.Min(atOnce, wholeRows - i) / TileShape.Rows;
             if (wholeColumns > 0) Call(rowTiles, i, 0, wholeColumns / TileShape.Rows, c + i * cStride, cStride);
             for (int tile = 0; tile < rowTiles && wholeColumns < columns; tile++) Edge(i + tile * TileShape.Rows, TileShape.Rows, wholeColumns);
         }

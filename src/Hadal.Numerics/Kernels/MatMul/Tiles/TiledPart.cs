@@ -6,9 +6,6 @@ namespace Hadal.Numerics;
 /// </summary>
 internal static unsafe class TiledPart
 {
-    // Most values of k in a block, in tiles: three panels of the left factor, 36 KB, and one that streams past fill the first level.
-    private const int InnerBlock = 12;
-
     // Tiles of the right factor in a block of columns, all k together: 768 KB of the second-level cache; and panels it has at least.
     private const int MostRightTiles = 768, LeastPanels = 4;
 
@@ -21,15 +18,16 @@ internal static unsafe class TiledPart
     /// <summary>Computes a block of the result; the left factor is packed here, and the right one where it isn't yet.</summary>
     public static void Compute(TileKernelSet kernels, Product product, PackedTiles? right)
     {
-        int innerTiles = TileShape.InnerTiles(product.K), most = InnerTiles(product);
+        int innerTiles = TileShape.InnerTiles(product.K), most = InnerTiles(kernels, product);
 
         // Packed here, the right factor needs its place for one block of k only.
         int columnBlock = right is not null ? ColumnBlock(product.K) : product.M <= FewRows ? FewRowsColumns : ColumnBlock(most * TileShape.Inner);
         columnBlock = Math.Min(columnBlock, TileShape.OuterTiles(product.N) * TileShape.Rows);
 
-        // Rows of the left factor that follow each other in memory are packed together; a few panels cut rows that lie across.
+        // Rows of the left factor that follow each other in memory are packed as they are multiplied; a few panels cut rows that lie across.
         bool keepsLeft = columnBlock < product.N;
-        int leftRows = product.A.IsInnerAdjacent ? TiledBlock.MostRows : product.M;
+        int leftPanels = Math.Clamp(kernels.InnerTilesAtOnce / most, kernels.RowTilesAtOnce, TileProductCode.MostRowTiles);
+        int leftRows = product.A.IsInnerAdjacent ? leftPanels * TileShape.Rows : product.M;
         long leftPanelBytes = (long)(keepsLeft ? innerTiles : most) * TileShape.Bytes, rightPanelBytes = (long)most * TileShape.Bytes;
         long leftBytes = TileShape.OuterTiles(keepsLeft ? product.M : Math.Min(leftRows, product.M)) * leftPanelBytes;
         long rightBytes = right is null ? columnBlock / TileShape.Rows * rightPanelBytes : 0;
@@ -82,9 +80,9 @@ internal static unsafe class TiledPart
     }
 
     // Tiles of k in a block, all blocks about as long.
-    private static int InnerTiles(Product product)
+    private static int InnerTiles(TileKernelSet kernels, Product product)
     {
-        int tiles = Math.Max(1, TileShape.InnerTiles(product.K)), blocks = (tiles + InnerBlock - 1) / InnerBlock;
+        int tiles = Math.Max(1, TileShape.InnerTiles(product.K)), blocks = (tiles + kernels.InnerTilesAtOnce - 1) / kernels.InnerTilesAtOnce;
         int most = (tiles + blocks - 1) / blocks;
         return product.IsScaled ? ScaledTiles.Whole(most) : most;
     }

@@ -48,7 +48,9 @@ internal readonly unsafe struct TiledPlan
             while (Parts() < wanted && columns > LeastColumns) columns = Half(columns);
         }
 
-        _rowParts = product.M == 0 ? 0 : Ceiling(product.M, rows);
+        // Eleven parts of one size keep two threads as long as twelve.
+        int rowParts = product.M == 0 ? 0 : Ceiling(product.M, rows);
+        _rowParts = rowParts > 1 ? Math.Min(Ceiling(rowParts, threads) * threads, TileShape.OuterTiles(product.M)) : rowParts;
         _columnParts = Ceiling(product.N, columns);
 
         int Parts() => Ceiling(product.M, Math.Max(rows, 1)) * Ceiling(product.N, columns);
