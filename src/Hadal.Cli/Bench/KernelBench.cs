@@ -9,11 +9,8 @@ namespace Hadal.Cli.Bench;
 /// <param name="Rate">Best of the rounds.</param>
 /// <param name="Median">Median of the rounds.</param>
 /// <param name="Ceiling">What this machine reached in the same run: register FMAs, register tiles, reading memory, or a roofline of these.</param>
-internal sealed record BenchRow(string Kernel, string Unit, double Rate, double Median, double Ceiling)
-{
-    /// <summary>Rate as a share of the ceiling, best against best.</summary>
-    public double Share => Rate / Ceiling;
-}
+/// <param name="Share">Rate as a share of the ceiling, best against best; of reading, the median over rounds of each one's own share.</param>
+internal sealed record BenchRow(string Kernel, string Unit, double Rate, double Median, double Ceiling, double Share);
 
 /// <summary>What bounds a kernel.</summary>
 internal enum BenchBound
@@ -43,7 +40,8 @@ internal sealed record BenchCeilings(double FmaGigaflops, double? TileGigaflops,
 
 /// <summary>
 /// Times kernels in rounds that alternate with the ceilings, since a shared machine's speed drifts: kernels and ceilings then meet the
-/// same good and bad moments, and best is compared with best.
+/// same good and bad moments, and best is compared with best. Reading drifts most, by half from one second to the next, so what is bounded by
+/// it has readings of its own, right before each round.
 /// </summary>
 internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice) : IDisposable
 {
@@ -63,24 +61,26 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
     {
         Case[] cases = [.. Cases()];
         double[][] rates = [.. cases.Select(_ => new double[rounds])];
+        double[][] readings = [.. cases.Select(_ => new double[rounds])];
         for (int round = 0; round < rounds; round++)
         {
             for (int c = 0; c < cases.Length; c++)
             {
                 if (c % 4 == 0) MeasureOperations();
+                if (cases[c].Bound == BenchBound.Reading)
+                {
+                    readings[c][round] = MachineCeilings.ReadGigabytesPerSecond(workers, slice);
+                    Ceilings = Ceilings with { ReadGigabytes = Math.Max(Ceilings.ReadGigabytes, readings[c][round]) };
+                }
+
                 rates[c][round] = Rate(cases[c]);
             }
 
-            Ceilings = Ceilings with { ReadGigabytes = Math.Max(Ceilings.ReadGigabytes, MachineCeilings.ReadGigabytesPerSecond(workers, slice)) };
             progress(round + 1, rounds);
         }
 
         double cube = rates[Array.FindIndex(cases, c => c.Name == Cube)].Max();
-        return
-        [
-            .. cases.Select((c, i) => new BenchRow(
-                c.Name, c.Bound switch { BenchBound.Reading => "GB/s", BenchBound.Bytes => "GOP/s", _ => "GFLOP/s" }, rates[i].Max(), rates[i].Order().ElementAt(rounds / 2), Ceiling(c, cube))),
-        ];
+        return [.. cases.Select((c, i) => Row(c, rates[i], readings[i], cube))];
     }
 
     public void Dispose()
@@ -99,6 +99,17 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
             TileGigaflops = tiles is null ? null : Math.Max(Ceilings.TileGigaflops ?? 0, tiles.Value),
         };
     }
+
+    private BenchRow Row(Case c, double[] rates, double[] readings, double cube)
+    {
+        string unit = c.Bound switch { BenchBound.Reading => "GB/s", BenchBound.Bytes => "GOP/s", _ => "GFLOP/s" };
+        double ceiling = Ceiling(c, cube), share = c.Bound == BenchBound.Reading
+            ? Median(rates.Zip(readings, (rate, reading) => rate / reading))
+            : rates.Max() / ceiling;
+        return new BenchRow(c.Name, unit, rates.Max(), Median(rates), ceiling, share);
+    }
+
+    private static double Median(IEnumerable<double> values) => values.Order().ElementAt(values.Count() / 2);
 
     private double Ceiling(Case c, double cube) => c.Bound switch
     {
