@@ -36,7 +36,8 @@ internal enum BenchBound
 /// <param name="TileGigaflops">Products of tile registers; null where no kernels use them.</param>
 /// <param name="ByteGigaops">Products of bytes in registers.</param>
 /// <param name="ReadGigabytes">Reading memory.</param>
-internal sealed record BenchCeilings(double FmaGigaflops, double? TileGigaflops, double ByteGigaops, double ReadGigabytes);
+/// <param name="DispatchMicroseconds">A parallel region without work.</param>
+internal sealed record BenchCeilings(double FmaGigaflops, double? TileGigaflops, double ByteGigaops, double ReadGigabytes, double DispatchMicroseconds);
 
 /// <summary>
 /// Times kernels in rounds that alternate with the ceilings, since a shared machine's speed drifts: kernels and ceilings then meet the
@@ -54,7 +55,7 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
 
     private readonly List<NativeBuffer> _buffers = [];
 
-    public BenchCeilings Ceilings { get; private set; } = new(0, null, 0, 0);
+    public BenchCeilings Ceilings { get; private set; } = new(0, null, 0, 0, double.MaxValue);
 
     /// <summary>Runs everything; reports each finished round.</summary>
     public IReadOnlyList<BenchRow> Run(Action<int, int> progress)
@@ -95,6 +96,7 @@ internal sealed class KernelBench(WorkerPool workers, int rounds, TimeSpan slice
         Ceilings = Ceilings with
         {
             FmaGigaflops = Math.Max(Ceilings.FmaGigaflops, fma),
+            DispatchMicroseconds = Math.Min(Ceilings.DispatchMicroseconds, MachineCeilings.DispatchMicroseconds(workers, slice / 16)),
             ByteGigaops = Math.Max(Ceilings.ByteGigaops, MachineCeilings.ByteGigaops(workers, slice / 4)),
             TileGigaflops = tiles is null ? null : Math.Max(Ceilings.TileGigaflops ?? 0, tiles.Value),
         };

@@ -91,7 +91,17 @@ internal static class BenchCommand
         BenchCeilings ceilings = bench.Ceilings;
         if (json)
         {
-            JsonOutput.Write(new { Threads = workers.Count, KernelSelection.VectorBits, ceilings.FmaGigaflops, ceilings.TileGigaflops, ceilings.ByteGigaops, ReadGigabytesPerSecond = ceilings.ReadGigabytes, Kernels = rows });
+            JsonOutput.Write(new
+            {
+                Threads = workers.Count,
+                KernelSelection.VectorBits,
+                ceilings.FmaGigaflops,
+                ceilings.TileGigaflops,
+                ceilings.ByteGigaops,
+                ReadGigabytesPerSecond = ceilings.ReadGigabytes,
+                ceilings.DispatchMicroseconds,
+                Kernels = rows,
+            });
             return CommandLine.Ok;
         }
 
@@ -100,6 +110,7 @@ internal static class BenchCommand
         if (ceilings.TileGigaflops is { } tiles) Print($"{"register tiles, BF16",-58} {tiles,9:F1} GFLOP/s");
         Print($"{"register products of bytes",-58} {ceilings.ByteGigaops,9:F1} GOP/s");
         Print($"{"reading memory",-58} {ceilings.ReadGigabytes,9:F1} GB/s");
+        Print($"{"a parallel region without work",-58} {ceilings.DispatchMicroseconds,9:F2} us");
         foreach (BenchRow row in rows) Print($"{row.Kernel,-58} {row.Rate,9:F1} {row.Unit,-8} {row.Share,7:P1} of the ceiling (median {row.Median:F1})");
         return CommandLine.Ok;
     }

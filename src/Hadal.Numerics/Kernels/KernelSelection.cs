@@ -46,7 +46,7 @@ public static class KernelSelection
             null or "" => canGenerate ? KernelKind.Generated : KernelKind.Managed,
             "generated" when canGenerate => KernelKind.Generated,
             "generated" => throw new FormatException(
-                $"{Variable} is 'generated', but no generated kernel can run here: {string.Join("; ", families.Select(family => family.Obstacle))}."),
+                $"{Variable} is 'generated', but no generated kernel can run here: {string.Join("; ", families.Select(family => family.Obstacle).Distinct())}."),
             "managed" => KernelKind.Managed,
             "reference" => KernelKind.Reference,
             _ => throw new FormatException($"{Variable} is '{text}', expected 'reference', 'managed' or 'generated'."),

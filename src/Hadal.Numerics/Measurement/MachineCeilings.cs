@@ -12,6 +12,7 @@ public static class MachineCeilings
 {
     private const int MultiplyAddsPerRound = 1 << 20;
     private const int TileProductsPerRound = 1 << 15;
+    private const int RegionsPerRound = 1000;
 
     /// <summary>
     /// Billions of floating-point operations a second (a multiply-add is two) of a loop that touches registers only, in the widest
@@ -77,6 +78,31 @@ public static class MachineCeilings
         return ReadGigabytesPerSecond<Simd128, Vector128<float>>(pool, duration, bytes);
     }
 
+    /// <summary>
+    /// Microseconds that a parallel region takes in which nothing is computed: until every worker has begun a part, as each waits for the
+    /// others, and the caller has come back. Less than what memory and operations allow, this bounds how small a region may be.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The duration is not positive.</exception>
+    /// <exception cref="InvalidOperationException">The pool is at work, so that one worker would have to wait for itself.</exception>
+    public static double DispatchMicroseconds(WorkerPool pool, TimeSpan duration)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(duration, TimeSpan.Zero);
+        if (pool.Free != pool.Count) throw new InvalidOperationException("the pool is at work, expected an idle one");
+        MeetingJob job = new(new int[1], pool.Count);
+        double best = double.MaxValue;
+        long start = Stopwatch.GetTimestamp();
+        do
+        {
+            long begin = Stopwatch.GetTimestamp();
+            for (int region = 0; region < RegionsPerRound; region++) job.Meet(pool);
+            best = Math.Min(best, Stopwatch.GetElapsedTime(begin).TotalMicroseconds / RegionsPerRound);
+        }
+        while (Stopwatch.GetElapsedTime(start) < duration);
+
+        return best;
+    }
+
     private static double FmaGigaflops<TSimd, TVector>(WorkerPool pool, TimeSpan duration)
         where TSimd : ISimd<TVector>
         where TVector : struct
@@ -110,6 +136,24 @@ public static class MachineCeilings
         }
 
         return best;
+    }
+
+    // As many parts as workers, of which none ends before all have begun, so every worker has one.
+    private readonly struct MeetingJob(int[] arrived, int workers) : IParallelJob
+    {
+        public void Meet(WorkerPool pool)
+        {
+            arrived[0] = 0;
+            MeetingJob job = this;
+            pool.Run(ref job, workers);
+        }
+
+        public void Execute(int part)
+        {
+            Interlocked.Increment(ref arrived[0]);
+            SpinWait wait = default;
+            while (Volatile.Read(ref arrived[0]) < workers) wait.SpinOnce(sleep1Threshold: -1);
+        }
     }
 
     // Twelve chains: two ports with a latency of four or five cycles need eight to ten, and sixteen registers hold them with both factors.
