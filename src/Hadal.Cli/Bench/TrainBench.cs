@@ -30,15 +30,18 @@ internal static class TrainBench
 {
     private static readonly Dictionary<string, TrainBenchShape> s_shapes = new()
     {
-        ["1m"] = new(Vocabulary: 512, Hidden: 128, Layers: 4, Heads: 4, QRank: 64, KvRank: 32, Nope: 16, Rope: 8, Value: 16, Dense: 256, Experts: 16, Width: 64, Batch: 16, Length: 256),
-        ["10m"] = new(Vocabulary: 4096, Hidden: 320, Layers: 8, Heads: 8, QRank: 160, KvRank: 96, Nope: 32, Rope: 16, Value: 32, Dense: 1024, Experts: 32, Width: 192, Batch: 16, Length: 256),
-        ["50m"] = new(Vocabulary: 8192, Hidden: 640, Layers: 12, Heads: 10, QRank: 320, KvRank: 192, Nope: 64, Rope: 32, Value: 64, Dense: 2048, Experts: 32, Width: 384, Batch: 8, Length: 512),
+        ["1m"] = new(Vocabulary: 512, Hidden: 128, Layers: 4, Heads: 4, QRank: 64, KvRank: 32, Nope: 16, Rope: 8, Value: 16, Dense: 256, Experts: 16, Width: 64, Batch: 16, Length: 256, WarmUp: 25),
+        ["10m"] = new(Vocabulary: 4096, Hidden: 320, Layers: 8, Heads: 8, QRank: 160, KvRank: 96, Nope: 32, Rope: 16, Value: 32, Dense: 1024, Experts: 32, Width: 192, Batch: 16, Length: 256, WarmUp: 3),
+        ["50m"] = new(Vocabulary: 8192, Hidden: 640, Layers: 12, Heads: 10, QRank: 320, KvRank: 192, Nope: 64, Rope: 32, Value: 64, Dense: 2048, Experts: 32, Width: 384, Batch: 8, Length: 512, WarmUp: 1),
     };
 
     /// <summary>Names of the shapes.</summary>
     public static string[] Shapes => [.. s_shapes.Keys];
 
-    /// <summary>Takes a step to warm up and <paramref name="steps"/> that count.</summary>
+    /// <summary>
+    /// Takes steps to warm up, some seconds of them, in which the runtime compiles what is called often once more, and <paramref name="steps"/>
+    /// that count.
+    /// </summary>
     public static TrainBenchRow Run(WorkerPool workers, string name, ProductPrecision precision, bool recompute, int steps, Action<int> progress)
     {
         TrainBenchShape shape = s_shapes[name];
@@ -50,7 +53,7 @@ internal static class TrainBench
         Random random = new(1);
         List<double> rates = [];
         double loss = 0;
-        for (int step = 0; step <= steps; step++)
+        for (int step = 1 - shape.WarmUp; step <= steps; step++)
         {
             TrainingBatch batch = TrainingBatch.Within(TokenBatch.Of([.. Enumerable.Range(0, shape.Batch).Select(_ => Ids(random, shape))]));
             long start = Stopwatch.GetTimestamp();
@@ -61,7 +64,7 @@ internal static class TrainBench
             optimizer.Step(workers, 3e-4, GradientNorm.ClipScale(norm, 1), clearGradients: true);
             if (step > 0) rates.Add(shape.Batch * shape.Length / Stopwatch.GetElapsedTime(start).TotalSeconds);
             loss = result.Main.Mean;
-            progress(step);
+            if (step >= 0) progress(step);
         }
 
         rates.Sort();
@@ -77,9 +80,12 @@ internal static class TrainBench
     private static int[] Ids(Random random, TrainBenchShape shape) => [.. Enumerable.Range(0, shape.Length).Select(_ => random.Next(shape.Vocabulary))];
 }
 
-/// <summary>Sizes of a model and its batch; every model has one dense layer, one shared expert and four routed experts a token.</summary>
+/// <summary>
+/// Sizes of a model and its batch, and the steps that warm up; every model has one dense layer, one shared expert and four routed experts a token.
+/// </summary>
 internal sealed record TrainBenchShape(
-    int Vocabulary, int Hidden, int Layers, int Heads, int QRank, int KvRank, int Nope, int Rope, int Value, int Dense, int Experts, int Width, int Batch, int Length)
+    int Vocabulary, int Hidden, int Layers, int Heads, int QRank, int KvRank, int Nope, int Rope, int Value, int Dense, int Experts, int Width, int Batch, int Length,
+    int WarmUp)
 {
     /// <summary>The model's config.json.</summary>
     public string Config() => string.Create(CultureInfo.InvariantCulture, $$"""
