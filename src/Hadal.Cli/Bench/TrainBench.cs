@@ -40,7 +40,7 @@ internal static class TrainBench
 
     /// <summary>
     /// Takes steps to warm up, some seconds of them, in which the runtime compiles what is called often once more, and <paramref name="steps"/>
-    /// that count.
+    /// that count. Reports the number of each: zero is the last that warms up, those before it are negative.
     /// </summary>
     public static TrainBenchRow Run(WorkerPool workers, string name, ProductPrecision precision, bool recompute, int steps, Action<int> progress)
     {
@@ -64,7 +64,7 @@ internal static class TrainBench
             optimizer.Step(workers, 3e-4, GradientNorm.ClipScale(norm, 1), clearGradients: true);
             if (step > 0) rates.Add(shape.Batch * shape.Length / Stopwatch.GetElapsedTime(start).TotalSeconds);
             loss = result.Main.Mean;
-            if (step >= 0) progress(step);
+            progress(step);
         }
 
         rates.Sort();

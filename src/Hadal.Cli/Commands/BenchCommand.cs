@@ -57,7 +57,8 @@ internal static class BenchCommand
     private static int RunTrain(string shape, ProductPrecision precision, bool recompute, int steps, int threads, bool json)
     {
         using WorkerPool workers = new(threads);
-        TrainBenchRow row = TrainBench.Run(workers, shape, precision, recompute, steps, step => Console.Error.WriteLine(step == 0 ? "warmed up" : $"step {step} of {steps}"));
+        TrainBenchRow row = TrainBench.Run(workers, shape, precision, recompute, steps, step => Console.Error.WriteLine(
+            step switch { < 0 => $"warming up, {-step} more", 0 => "warmed up", _ => $"step {step} of {steps}" }));
         if (json) JsonOutput.Write(row);
         else
         {

@@ -80,7 +80,7 @@ public static class MachineCeilings
 
     /// <summary>
     /// Microseconds that a parallel region takes in which nothing is computed: until every worker has begun a part, as each waits for the
-    /// others, and the caller has come back. Less than what memory and operations allow, this bounds how small a region may be.
+    /// others, and the caller has come back. Nothing else may use the pool meanwhile.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The duration is not positive.</exception>
     /// <exception cref="InvalidOperationException">The pool is at work, so that one worker would have to wait for itself.</exception>

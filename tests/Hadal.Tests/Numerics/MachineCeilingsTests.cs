@@ -4,14 +4,15 @@ namespace Hadal.Tests.Numerics;
 
 public class MachineCeilingsTests
 {
+    // Each worker waits for all others, so that more of them than processors must let each other run.
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(5)]
-    public void An_empty_region_takes_some_time(int workers)
+    public void However_many_workers_meet_it_ends(int workers)
     {
         using WorkerPool pool = new(workers);
-        Assert.InRange(MachineCeilings.DispatchMicroseconds(pool, TimeSpan.FromMilliseconds(1)), 1e-6, 1e6);
+        Assert.True(MachineCeilings.DispatchMicroseconds(pool, TimeSpan.FromMilliseconds(1)) is > 0 and < double.MaxValue);
     }
 
     [Fact]

@@ -33,6 +33,14 @@ public sealed class KernelSelectionTests
     }
 
     [Fact]
+    public void A_reason_of_several_families_is_given_once()
+    {
+        GeneratedKernelFamily[] families = [.. s_impossible, new("b", s_impossible[0].Obstacle)];
+        string message = Assert.Throws<FormatException>(() => KernelSelection.Choose("generated", families)).Message;
+        Assert.Single(message.Split("the system refuses AMX").Skip(1));
+    }
+
+    [Fact]
     public void A_word_that_names_no_kind_is_quoted() =>
         Assert.Contains("'fast'", Assert.Throws<FormatException>(() => KernelSelection.Choose("fast", s_possible)).Message, StringComparison.Ordinal);
 

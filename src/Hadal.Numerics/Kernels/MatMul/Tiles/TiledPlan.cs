@@ -48,10 +48,11 @@ internal readonly unsafe struct TiledPlan
             while (Parts() < wanted && columns > LeastColumns) columns = Half(columns);
         }
 
-        // Eleven parts of one size keep two threads as long as twelve.
+        // Eleven parts of one size keep two threads as long as twelve do. Columns that are cut too, or other groups, even that out.
         int rowParts = product.M == 0 ? 0 : Ceiling(product.M, rows);
-        _rowParts = rowParts > 1 ? Math.Min(Ceiling(rowParts, threads) * threads, TileShape.OuterTiles(product.M)) : rowParts;
         _columnParts = Ceiling(product.N, columns);
+        bool evens = groups == 1 && _columnParts == 1 && rowParts > threads;
+        _rowParts = evens ? Math.Min(Ceiling(rowParts, threads) * threads, TileShape.OuterTiles(product.M)) : rowParts;
 
         int Parts() => Ceiling(product.M, Math.Max(rows, 1)) * Ceiling(product.N, columns);
 
