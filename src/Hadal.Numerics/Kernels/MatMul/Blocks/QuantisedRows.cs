@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
 
@@ -20,6 +21,9 @@ internal readonly unsafe struct QuantisedRows(sbyte* bytes, ActivationScale* sca
 {
     /// <summary>Columns that share a scale.</summary>
     public const int Block = 32;
+
+    // Blocks that are rounded side by side in 512-bit registers.
+    private const int WideBlocks = 4;
 
     // Below it 127 / maximum would leave F32.
     private const float Smallest = 7.888609e-31f;
@@ -55,10 +59,15 @@ internal readonly unsafe struct QuantisedRows(sbyte* bytes, ActivationScale* sca
     {
         sbyte* to = Bytes(row, 0);
         ActivationScale* scale = Scales(row, 0);
-        for (int k = 0; k < columns; k += Block, values += Block, to += Block, scale++)
+        int k = 0;
+        for (; Avx512F.IsSupported && k <= columns - WideBlocks * Block; k += WideBlocks * Block, values += WideBlocks * Block, to += WideBlocks * Block, scale += WideBlocks)
         {
-            if (Avx512F.IsSupported && Ssse3.IsSupported) *scale = Wide(values, to);
-            else if (Vector128.IsHardwareAccelerated) *scale = Vector(values, to);
+            Wide(values, to, scale);
+        }
+
+        for (; k < columns; k += Block, values += Block, to += Block, scale++)
+        {
+            if (Vector128.IsHardwareAccelerated) *scale = Vector(values, to);
             else *scale = Reference(values, to);
         }
     }
@@ -98,33 +107,74 @@ internal readonly unsafe struct QuantisedRows(sbyte* bytes, ActivationScale* sca
         return new ActivationScale(scale, -(scale * (first + second)), (short)first, (short)second, -(first + second));
     }
 
-    // A register for each half.
-    private static ActivationScale Wide(float* values, sbyte* bytes)
+    // Four blocks side by side: what is one number for each is computed for all four at once, rather than one waiting for the other.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Wide(float* values, sbyte* bytes, ActivationScale* scales)
+    {
+        Turn(Largest(values), Largest(values + Block), Largest(values + 2 * Block), Largest(values + 3 * Block), out Quad lanes);
+        Vector128<float> maximum = Vector128.Max(Vector128.Max(lanes.A, lanes.B), Vector128.Max(lanes.C, lanes.D)).AsSingle();
+        if (!Vector128.GreaterThanOrEqualAll(maximum, Vector128.Create(Smallest)) || !Vector128.LessThanOrEqualAll(maximum, Vector128.Create(float.MaxValue)))
+        {
+            for (int block = 0; block < WideBlocks; block++) scales[block] = Vector(values + block * Block, bytes + block * Block);
+            return;
+        }
+
+        Vector128<float> inverse = Vector128.Create(127f) / maximum, scale = maximum / Vector128.Create(127f);
+        Round(values, bytes, inverse[0], out Vector128<int> first0, out Vector128<int> second0);
+        Round(values + Block, bytes + Block, inverse[1], out Vector128<int> first1, out Vector128<int> second1);
+        Round(values + 2 * Block, bytes + 2 * Block, inverse[2], out Vector128<int> first2, out Vector128<int> second2);
+        Round(values + 3 * Block, bytes + 3 * Block, inverse[3], out Vector128<int> first3, out Vector128<int> second3);
+        Turn(first0, first1, first2, first3, out lanes);
+        Vector128<int> first = lanes.A + lanes.B + (lanes.C + lanes.D);
+        Turn(second0, second1, second2, second3, out lanes);
+        Vector128<int> second = lanes.A + lanes.B + (lanes.C + lanes.D), sum = first + second;
+
+        // A register for each kind of number becomes one for each block.
+        Vector128<float> negativeSum = (scale * Vector128.ConvertToSingle(sum)) ^ Vector128.Create(-0f);
+        Turn(scale.AsInt32(), negativeSum.AsInt32(), (first & Vector128.Create(0xffff)) | (second << 16), -sum, out lanes);
+        lanes.A.Store((int*)scales);
+        lanes.B.Store((int*)(scales + 1));
+        lanes.C.Store((int*)(scales + 2));
+        lanes.D.Store((int*)(scales + 3));
+    }
+
+    // Largest magnitudes of a block's columns, which order as their patterns do; those of infinity and NaN are the largest.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> Largest(float* values)
     {
         Vector512<int> magnitude = Vector512.Create(0x7fff_ffff);
-        Vector512<float> x = Vector512.Load(values), y = Vector512.Load(values + 16);
-        Vector512<int> all = Vector512.Max(x.AsInt32() & magnitude, y.AsInt32() & magnitude);
+        Vector512<int> all = Vector512.Max(Vector512.Load((int*)values) & magnitude, Vector512.Load((int*)values + Block / 2) & magnitude);
         Vector256<int> half = Vector256.Max(all.GetLower(), all.GetUpper());
-        Vector128<int> quarter = Vector128.Max(half.GetLower(), half.GetUpper());
-        quarter = Vector128.Max(quarter, Vector128.Shuffle(quarter, Vector128.Create(2, 3, 0, 1)));
-        quarter = Vector128.Max(quarter, Vector128.Shuffle(quarter, Vector128.Create(1, 0, 3, 2)));
-        float maximum = quarter.AsSingle().ToScalar();
-        if (!(maximum >= Smallest && float.IsFinite(maximum))) return Reference(values, bytes);
+        return Vector128.Max(half.GetLower(), half.GetUpper());
+    }
 
-        Vector512<float> inverse = Vector512.Create(127 / maximum), rounding = Vector512.Create(Rounding);
+    // Stores a block's bytes. Four numbers add up to the sum of those of its first half, four to that of the second.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Round(float* values, sbyte* bytes, float inverse, out Vector128<int> first, out Vector128<int> second)
+    {
+        Vector512<float> factor = Vector512.Create(inverse), rounding = Vector512.Create(Rounding);
         Vector512<int> offset = Vector512.Create(RoundingBits);
-        Vector512<int> a = (x * inverse + rounding).AsInt32() - offset, b = (y * inverse + rounding).AsInt32() - offset;
+        Vector512<int> a = (Vector512.Load(values) * factor + rounding).AsInt32() - offset, b = (Vector512.Load(values + Block / 2) * factor + rounding).AsInt32() - offset;
         Avx512F.ConvertToVector128SByte(a).Store(bytes);
-        Avx512F.ConvertToVector128SByte(b).Store(bytes + 16);
+        Avx512F.ConvertToVector128SByte(b).Store(bytes + Block / 2);
         Vector256<int> c = a.GetLower() + a.GetUpper(), d = b.GetLower() + b.GetUpper();
-        Vector128<int> sums = Ssse3.HorizontalAdd(c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper());
-        sums = Ssse3.HorizontalAdd(sums, sums);
-        return Of(maximum, sums.GetElement(0), sums.GetElement(1));
+        (first, second) = (c.GetLower() + c.GetUpper(), d.GetLower() + d.GetUpper());
+    }
+
+    // Rows become columns.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Turn(Vector128<int> a, Vector128<int> b, Vector128<int> c, Vector128<int> d, out Quad turned)
+    {
+        Vector128<long> ab = Sse2.UnpackLow(a, b).AsInt64(), cd = Sse2.UnpackLow(c, d).AsInt64();
+        Vector128<long> abHigh = Sse2.UnpackHigh(a, b).AsInt64(), cdHigh = Sse2.UnpackHigh(c, d).AsInt64();
+        turned.A = Sse2.UnpackLow(ab, cd).AsInt32();
+        turned.B = Sse2.UnpackHigh(ab, cd).AsInt32();
+        turned.C = Sse2.UnpackLow(abHigh, cdHigh).AsInt32();
+        turned.D = Sse2.UnpackHigh(abHigh, cdHigh).AsInt32();
     }
 
     private static ActivationScale Vector(float* values, sbyte* bytes)
     {
-        // Magnitudes order as their patterns do, and those of infinity and NaN are the largest.
         Vector128<int> magnitude = Vector128.Create(0x7fff_ffff), largest = Vector128<int>.Zero;
         for (int i = 0; i < Block; i += 4) largest = Vector128.Max(largest, Vector128.Load((int*)values + i) & magnitude);
         largest = Vector128.Max(largest, Vector128.Shuffle(largest, Vector128.Create(2, 3, 0, 1)));
@@ -145,5 +195,10 @@ internal readonly unsafe struct QuantisedRows(sbyte* bytes, ActivationScale* sca
         }
 
         return Of(maximum, Vector128.Sum(firstSums), Vector128.Sum(sums));
+    }
+
+    private struct Quad
+    {
+        public Vector128<int> A, B, C, D;
     }
 }
