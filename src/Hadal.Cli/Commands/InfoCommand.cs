@@ -46,7 +46,7 @@ internal static class InfoCommand
         Line("features", processor.Features.Count > 0 ? string.Join(' ', processor.Features) : "none that kernels use");
         if (processor.OtherFeatures.Count > 0) Line("", $"{string.Join(' ', processor.OtherFeatures)}, which only generated code can use");
         Line("kernels", Kernels());
-        foreach (GeneratedKernelFamily family in GeneratedKernels.Families) Line("", Generated(family));
+        foreach (string line in GeneratedLines(GeneratedKernels.Families)) Line("", line);
         return CommandLine.Ok;
     }
 
@@ -59,6 +59,11 @@ internal static class InfoCommand
     };
 
     private static string Managed() => $"managed SIMD, {KernelSelection.VectorBits}-bit vectors";
+
+    /// <summary>A line for each family of generated kernels, but one for all that the same keeps away.</summary>
+    internal static IEnumerable<string> GeneratedLines(IEnumerable<GeneratedKernelFamily> families) =>
+        families.GroupBy(family => family.Obstacle ?? family.Name)
+            .Select(group => Generated(group.First() with { Name = string.Join("; ", group.Select(family => family.Name)) }));
 
     private static string Generated(GeneratedKernelFamily family) => (family.Obstacle, KernelSelection.Current) switch
     {
