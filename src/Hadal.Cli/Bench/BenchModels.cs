@@ -58,7 +58,7 @@ internal static class BenchModels
     /// <exception cref="InsufficientMemoryException">The machine's memory can't hold the weights.</exception>
     public static void Fill(Transformer model, ElementType type, WorkerPool workers)
     {
-        long bytes = model.Parameters.Sum(p => MatrixTypes.For(p, type).ByteLength(p.Shape.Rows, p.Shape.Last)), memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        long bytes = model.Parameters.SelectMany(p => MatrixTypes.Arrays(p, type)).Sum(array => array.Type.ByteLength(array.Array.Shape.Rows, array.Array.Shape.Last)), memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         if (bytes > memory * 9 / 10)
         {
             throw new InsufficientMemoryException($"weights in {type} take {bytes / 1e9:F1} GB, and this machine has {memory / 1e9:F1} GB.");
@@ -68,17 +68,20 @@ internal static class BenchModels
         Random random = new(1);
         foreach (Parameter parameter in model.Parameters)
         {
-            ElementType held = MatrixTypes.For(parameter, type);
-            Tensor value = Tensor.Create(parameter.Shape, held);
-            parameter.Assign(value);
-            if (parameter.Kind == ParameterKind.Norm) value.Span.Fill(1);
-            else if (parameter.Kind == ParameterKind.Router) Draw(value, random);
-            else if (parameter.IsMatrix)
+            IReadOnlyList<(Parameter Array, ElementType Type)> arrays = MatrixTypes.Arrays(parameter, type);
+            Tensor[] values = [.. arrays.Select(array => Tensor.Create(array.Array.Shape, array.Type))];
+            parameter.Assign(values);
+            foreach (Tensor value in values)
             {
-                (int, ElementType) key = (parameter.Shape.Last, held);
-                if (!drawn.TryGetValue(key, out Tensor? rows)) drawn.Add(key, rows = DrawAs(held, parameter.Shape.Last, random, workers));
-                Repeat job = new(rows.Buffer, value.Buffer);
-                workers.Run(ref job, job.Pieces);
+                if (parameter.Kind == ParameterKind.Norm) value.Span.Fill(1);
+                else if (parameter.Kind == ParameterKind.Router) Draw(value, random);
+                else if (parameter.IsMatrix)
+                {
+                    (int, ElementType) key = (value.Shape.Last, value.ElementType);
+                    if (!drawn.TryGetValue(key, out Tensor? rows)) drawn.Add(key, rows = DrawAs(value.ElementType, value.Shape.Last, random, workers));
+                    Repeat job = new(rows.Buffer, value.Buffer);
+                    workers.Run(ref job, job.Pieces);
+                }
             }
         }
 

@@ -17,7 +17,7 @@ internal sealed record DecodeTraffic(long Fixed, long EmbeddingRow, double Exper
         long all = 0, experts = 0, number = 0;
         foreach (Parameter parameter in model.Parameters.Take(model.MainParameterCount))
         {
-            long bytes = parameter.Value.Buffer.ByteLength;
+            long bytes = parameter.Held.Sum(array => array.Value.Buffer.ByteLength);
             bool lookedUp = parameter.Kind == ParameterKind.Embedding && !model.Config.TieWordEmbeddings;
             if (parameter.Kind == ParameterKind.Experts) experts += bytes;
             else if (!lookedUp) all += bytes;

@@ -149,7 +149,7 @@ internal sealed class ModelBenchCommand
             if (type is not null) model.HoldMatricesAs(s_types[type]);
         }
 
-        long bytes = model.Parameters.Sum(p => p.Value.Buffer.ByteLength);
+        long bytes = model.Parameters.SelectMany(p => p.Held).Sum(array => array.Value.Buffer.ByteLength);
         Console.Error.WriteLine(string.Create(
             CultureInfo.InvariantCulture, $"{ModelSize.Of(model).Main / 1e6:N0}M parameters in {bytes / 1e6:N0} MB, {watch.Elapsed.TotalSeconds:F1} s"));
         return model;

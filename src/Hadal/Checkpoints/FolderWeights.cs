@@ -49,17 +49,21 @@ internal sealed class FolderWeights : WeightSource
     ];
 
     /// <inheritdoc/>
-    public override ElementType? TypeOf(Parameter parameter)
+    public override bool Stores(Parameter array) => _parts.ContainsKey(array);
+
+    /// <inheritdoc/>
+    public override ElementType? TypeOf(Parameter array)
     {
-        ElementType[] types = [.. _parts[parameter].Select(part => _checkpoint.Tensor(part.Name).Entry.ElementType).Distinct()];
+        if (!Stores(array)) return null;
+        ElementType[] types = [.. _parts[array].Select(part => _checkpoint.Tensor(part.Name).Entry.ElementType).Distinct()];
         return types.Length == 1 ? types[0] : null;
     }
 
     /// <inheritdoc/>
-    public override void ReadRows(Parameter parameter, int first, int count, Span<float> destination)
+    protected override void ReadStoredRows(Parameter array, int first, int count, Span<float> destination)
     {
-        int columns = parameter.Shape.Last;
-        foreach ((StoredTensor part, int row, int rows) in Ranges(parameter, first, count))
+        int columns = array.Shape.Last;
+        foreach ((StoredTensor part, int row, int rows) in Ranges(array, first, count))
         {
             StoredRows.Read(_checkpoint, Model.Config, part, row, rows, destination[..(rows * columns)]);
             destination = destination[(rows * columns)..];
@@ -67,13 +71,14 @@ internal sealed class FolderWeights : WeightSource
     }
 
     /// <inheritdoc/>
-    public override bool TryReadStored(Parameter parameter, ElementType type, int first, int count, Span<byte> destination)
+    public override bool TryReadStored(Parameter array, ElementType type, int first, int count, Span<byte> destination)
     {
-        ElementType? stored = TypeOf(parameter);
-        bool scaled = type == ElementType.F8Scaled && stored == ElementType.F8E4M3 && KeepsFactors(parameter);
+        if (!Stores(array)) return false;
+        ElementType? stored = TypeOf(array);
+        bool scaled = type == ElementType.F8Scaled && stored == ElementType.F8E4M3 && KeepsFactors(array);
         if (!scaled && (stored != type || type == ElementType.F8E4M3)) return false;
-        int bytes = RowBytes(type, parameter.Shape.Last);
-        foreach ((StoredTensor part, int row, int rows) in Ranges(parameter, first, count))
+        int bytes = RowBytes(type, array.Shape.Last);
+        foreach ((StoredTensor part, int row, int rows) in Ranges(array, first, count))
         {
             CheckpointTensor tensor = _checkpoint.Tensor(part.Name);
             if (scaled) ReadScaled(part, tensor, row, rows, destination);

@@ -11,34 +11,40 @@ internal sealed class LoadedWeights : WeightSource
     /// <exception cref="InvalidOperationException">A parameter has no memory.</exception>
     public LoadedWeights(Transformer model) : base("the model in memory", model)
     {
-        foreach (Parameter parameter in model.Parameters) _ = parameter.Value;
+        foreach (Parameter array in model.Parameters.SelectMany(parameter => parameter.Held)) _ = array.Value;
     }
 
     /// <inheritdoc/>
     public override IReadOnlyList<StoredTensors> Stored =>
     [
-        .. Model.Parameters.GroupBy(parameter => parameter.Value.ElementType).Select(type => new StoredTensors(
+        .. Model.Parameters.SelectMany(parameter => parameter.Held).GroupBy(array => array.Value.ElementType).Select(type => new StoredTensors(
             $"{type.Key}", type.Count(), type.Sum(p => p.Count), type.Sum(p => (long)p.Shape.Rows * RowBytes(p.Value.ElementType, p.Shape.Last)))),
     ];
 
     /// <inheritdoc/>
-    public override ElementType? TypeOf(Parameter parameter) => parameter.Value.ElementType;
+    public override bool Stores(Parameter array) => array.IsLoaded;
 
     /// <inheritdoc/>
-    public override void ReadRows(Parameter parameter, int first, int count, Span<float> destination)
+    public override ElementType? TypeOf(Parameter array)
     {
-        Tensor value = parameter.Value;
-        destination = destination[..(count * parameter.Shape.Last)];
+        ElementType[] types = [.. array.Held.Where(held => held.IsLoaded).Select(held => held.Value.ElementType).Distinct()];
+        return types.Length == 1 ? types[0] : null;
+    }
+
+    /// <inheritdoc/>
+    protected override void ReadStoredRows(Parameter array, int first, int count, Span<float> destination)
+    {
+        Tensor value = array.Value;
         if (value.ElementType.IsBlocked()) WeightPanels.Dequantise(value.AsMatrix(), first, destination);
         else ElementConversion.ToSingle(value.ElementType, Bytes(value, first, count), destination);
     }
 
     /// <inheritdoc/>
-    public override bool TryReadStored(Parameter parameter, ElementType type, int first, int count, Span<byte> destination)
+    public override bool TryReadStored(Parameter array, ElementType type, int first, int count, Span<byte> destination)
     {
-        Tensor value = parameter.Value;
-        if (value.ElementType != type) return false;
-        destination = destination[..(count * RowBytes(type, parameter.Shape.Last))];
+        if (!Stores(array) || array.Value.ElementType != type) return false;
+        Tensor value = array.Value;
+        destination = destination[..(count * RowBytes(type, array.Shape.Last))];
         if (type.IsBlocked()) WeightPanels.Unpack(value.AsMatrix(), first, destination);
         else Bytes(value, first, count).CopyTo(destination);
         return true;

@@ -93,20 +93,43 @@ public static class ModelReader
         }
     }
 
-    private static Tensor ReadParameter(WeightSource source, Parameter parameter, ElementType? matrixType, bool trainable, WorkerPool workers)
+    private static List<Tensor> ReadParameter(WeightSource source, Parameter parameter, ElementType? matrixType, bool trainable, WorkerPool workers)
     {
-        bool keeps = source.TypeOf(parameter) is { } stored && (stored == ElementType.BF16 || (stored.IsBlocked() && !trainable));
-        ElementType type = MatrixTypes.For(parameter, matrixType ?? (keeps ? source.TypeOf(parameter)!.Value : ElementType.F32));
-        Tensor value = Tensor.Create(parameter.Shape, type, trainable && parameter.IsTrainable && !type.IsBlocked());
+        List<Tensor> values = [];
         try
         {
-            if (!TryCopy(source, parameter, value)) Convert(source, parameter, value, workers);
-            return value;
+            foreach ((Parameter array, ElementType type) in ArraysOf(source, parameter, matrixType, trainable))
+            {
+                Tensor value = Tensor.Create(array.Shape, type, trainable && parameter.IsTrainable && !type.IsBlocked());
+                values.Add(value);
+                if (!TryCopy(source, array, value)) Convert(source, array, value, workers);
+            }
+
+            return values;
         }
         catch
         {
-            value.Dispose();
+            foreach (Tensor value in values) value.Dispose();
             throw;
+        }
+    }
+
+    private static IReadOnlyList<(Parameter Array, ElementType Type)> ArraysOf(
+        WeightSource source, Parameter parameter, ElementType? matrixType, bool trainable)
+    {
+        if (matrixType is { } wanted) return MatrixTypes.Arrays(parameter, wanted);
+        if (parameter.LatentUp is { } up && source.Stores(up.Keys))
+        {
+            (ElementType keys, ElementType values) = (Kept(up.Keys), Kept(up.Values));
+            if (keys.IsBlocked() || values.IsBlocked()) return [(up.Keys, keys), (up.Values, values)];
+        }
+
+        return [(parameter, Kept(parameter))];
+
+        ElementType Kept(Parameter array)
+        {
+            bool keeps = source.TypeOf(array) is { } stored && (stored == ElementType.BF16 || (stored.IsBlocked() && !trainable));
+            return MatrixTypes.For(array, keeps ? source.TypeOf(array)!.Value : ElementType.F32);
         }
     }
 

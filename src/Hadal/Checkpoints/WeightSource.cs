@@ -18,11 +18,14 @@ public sealed record StoredTensors(string Type, int Tensors, long Elements, long
 /// </summary>
 internal abstract class WeightSource : IDisposable
 {
+    private readonly LatentUpRows _latentUp;
+
     /// <summary>Starts with a description.</summary>
     protected WeightSource(string path, Transformer model)
     {
         Path = path;
         Model = model;
+        _latentUp = new LatentUpRows(ReadStoredRows);
     }
 
     /// <summary>The folder or file, for messages.</summary>
@@ -48,23 +51,37 @@ internal abstract class WeightSource : IDisposable
         throw new CheckpointException(path, scorer ? "it is a language model, expected a reward model" : "it is a reward model, expected a language model");
     }
 
-    /// <summary>How all parts of a parameter are stored; null if in several types, or in one that is only converted from.</summary>
-    public abstract ElementType? TypeOf(Parameter parameter);
+    /// <summary>Whether an array is stored as such: of latent up-projections, either the whole is or the halves are.</summary>
+    /// <param name="array">A parameter of <see cref="Model"/> or half of one.</param>
+    public abstract bool Stores(Parameter array);
 
-    /// <summary>Rows of a parameter as F32.</summary>
-    /// <param name="parameter">A parameter of <see cref="Model"/>.</param>
+    /// <summary>How all parts of an array are stored; null if in several types, in one that is only converted from, or not as such.</summary>
+    /// <param name="array">A parameter of <see cref="Model"/> or half of one.</param>
+    public abstract ElementType? TypeOf(Parameter array);
+
+    /// <summary>Rows of an array as F32. Where the whole of a latent up-projection is stored, its halves can be read, and the other way round.</summary>
+    /// <param name="array">A parameter of <see cref="Model"/> or half of one.</param>
     /// <param name="first">First row, all dimensions but the last counted as one.</param>
     /// <param name="count">Number of rows.</param>
     /// <param name="destination">[count, columns].</param>
-    public abstract void ReadRows(Parameter parameter, int first, int count, Span<float> destination);
+    public void ReadRows(Parameter array, int first, int count, Span<float> destination)
+    {
+        destination = destination[..(count * array.Shape.Last)];
+        if (Stores(array)) ReadStoredRows(array, first, count, destination);
+        else _latentUp.Read(array, first, count, destination);
+    }
 
-    /// <summary>Rows of a parameter in a type, as files have it; false if they are not stored in it or not as rows.</summary>
-    /// <param name="parameter">A parameter of <see cref="Model"/>.</param>
+    /// <summary>Rows of an array in a type, as files have it; false if they are not stored in it or not as rows.</summary>
+    /// <param name="array">A parameter of <see cref="Model"/> or half of one.</param>
     /// <param name="type">The type.</param>
     /// <param name="first">First row.</param>
     /// <param name="count">Number of rows.</param>
     /// <param name="destination">Takes the bytes of the rows.</param>
-    public abstract bool TryReadStored(Parameter parameter, ElementType type, int first, int count, Span<byte> destination);
+    public abstract bool TryReadStored(Parameter array, ElementType type, int first, int count, Span<byte> destination);
+
+    /// <summary>Rows of an array that is stored as such.</summary>
+    /// <inheritdoc cref="ReadRows"/>
+    protected abstract void ReadStoredRows(Parameter array, int first, int count, Span<float> destination);
 
     /// <summary>Bytes of a row in a type, as files have it.</summary>
     public static int RowBytes(ElementType type, int columns) =>

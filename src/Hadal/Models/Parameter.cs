@@ -36,11 +36,12 @@ public sealed class Parameter
 {
     private Tensor? _value;
 
-    internal Parameter(string name, Shape shape, ParameterKind kind)
+    internal Parameter(string name, Shape shape, ParameterKind kind, LatentUpProjection? latentUp = null)
     {
         Name = name;
         Shape = shape;
         Kind = kind;
+        LatentUp = latentUp;
     }
 
     /// <summary>Hugging Face's name of the tensor; for stacked experts without the number of the expert.</summary>
@@ -55,12 +56,18 @@ public sealed class Parameter
     /// <summary>Number of elements; right even where memory could never hold them.</summary>
     public long Count => Shape.Count;
 
-    /// <summary>Whether the parameter has memory.</summary>
+    /// <summary>Whether the parameter has memory of its own.</summary>
     public bool IsLoaded => _value is not null;
 
+    /// <summary>The arrays in which it is held: itself, but kv_b_proj in blocks as two (<see cref="LatentUpProjection"/>).</summary>
+    public IReadOnlyList<Parameter> Held => LatentUp is { IsApart: true } up && up.Whole == this ? [up.Keys, up.Values] : [this];
+
     /// <summary>The array.</summary>
-    /// <exception cref="InvalidOperationException">The model was described but not loaded or initialised.</exception>
-    public Tensor Value => _value ?? throw new InvalidOperationException($"parameter {Name} has no memory yet: load or initialise the model first");
+    /// <exception cref="InvalidOperationException">The model was described but not loaded or initialised, or this is held as two arrays.</exception>
+    public Tensor Value => _value ?? throw new InvalidOperationException(
+        Held.Count > 1
+            ? $"parameter {Name} is held as {Held[0].Name} and {Held[1].Name}"
+            : $"parameter {Name} has no memory yet: load or initialise the model first");
 
     /// <summary>Whether gradients train it.</summary>
     public bool IsTrainable => Kind != ParameterKind.RoutingBias;
@@ -70,6 +77,9 @@ public sealed class Parameter
 
     /// <summary>Whether low-precision training holds it in fewer bits: all matrices but the router, as in DeepSeek-V3 section 3.3.1.</summary>
     public bool IsNarrowable => IsMatrix && Kind != ParameterKind.Router;
+
+    /// <summary>The projection that this is the whole or a half of; null for all but kv_b_proj.</summary>
+    internal LatentUpProjection? LatentUp { get; }
 
     /// <summary>Gives the parameter its array and takes ownership of it.</summary>
     /// <exception cref="ArgumentException">
@@ -91,12 +101,30 @@ public sealed class Parameter
             throw new ArgumentException($"parameter {Name} can't train in {value.ElementType}, expected F32 or BF16", nameof(value));
         }
 
-        if (!ReferenceEquals(_value, value)) _value?.Dispose();
+        if (!ReferenceEquals(_value, value)) Free();
         _value = value;
+    }
+
+    /// <summary>Gives the parameter the arrays in which it is to be held, its own or those of both halves, and takes ownership of them.</summary>
+    /// <exception cref="ArgumentException">A shape differs, or an element type is not one that kernels compute with.</exception>
+    public void Assign(IReadOnlyList<Tensor> values)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        if (values.Count == 1)
+        {
+            Assign(values[0]);
+            return;
+        }
+
+        if (values.Count != 2 || LatentUp?.Whole != this) throw new ArgumentException($"parameter {Name} is not held as {values.Count} arrays", nameof(values));
+        Free();
+        LatentUp.Keys.Assign(values[0]);
+        LatentUp.Values.Assign(values[1]);
     }
 
     internal void Free()
     {
+        foreach (Parameter half in Held.Where(half => half != this)) half.Free();
         _value?.Dispose();
         _value = null;
     }
@@ -112,6 +140,13 @@ internal readonly struct ParameterScope(List<Parameter> parameters, string prefi
         Parameter parameter = new(prefix + name, shape, kind);
         parameters.Add(parameter);
         return parameter;
+    }
+
+    public LatentUpProjection LatentUp(int heads, int nope, int valueDim, int rank)
+    {
+        LatentUpProjection projection = new(prefix, heads, nope, valueDim, rank);
+        parameters.Add(projection.Whole);
+        return projection;
     }
 
     public Parameter Norm(string name, int length) => Declare(name + ".weight", new Shape(length), ParameterKind.Norm);

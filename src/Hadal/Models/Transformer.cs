@@ -180,7 +180,7 @@ public sealed class Transformer : IDisposable
             if (parameter.Kind == ParameterKind.Norm) value.Span.Fill(1);
             else if (parameter.IsMatrix) FillNormal(value.AsMatrix(), Config.InitializerRange, random);
             parameter.Assign(value);
-            Convert(parameter, MatrixTypes.For(parameter, matrixType), workers);
+            Hold(parameter, matrixType, workers);
         }
     }
 
@@ -196,7 +196,7 @@ public sealed class Transformer : IDisposable
         using WorkerPool workers = new(matrixType.IsBlocked() ? 0 : 1);
         foreach (Parameter parameter in _parameters)
         {
-            if (parameter.IsMatrix) Convert(parameter, MatrixTypes.For(parameter, matrixType), workers);
+            if (parameter.IsMatrix) Hold(parameter, matrixType, workers);
         }
     }
 
@@ -209,6 +209,20 @@ public sealed class Transformer : IDisposable
     private ForwardPass Begin(Graph g, TokenBatch batch, MlaForm form, ForwardProbe? probe, ExpertBalance? balance) =>
         ForwardPass.Begin(g, batch, _inverseFrequencies, _amplitude, _layout, form, probe, balance);
 
+    private static void Hold(Parameter parameter, ElementType wanted, WorkerPool workers)
+    {
+        IReadOnlyList<(Parameter Array, ElementType Type)> arrays = MatrixTypes.Arrays(parameter, wanted);
+        try
+        {
+            if (arrays.Count == 1 && parameter.Held.Count == 1) Convert(parameter, arrays[0].Type, workers);
+            else parameter.LatentUp!.HoldAs(workers, arrays);
+        }
+        catch (ArgumentException e)
+        {
+            throw new ArgumentException($"parameter {parameter.Name} can't be held as {wanted}: {e.Message}", nameof(wanted), e);
+        }
+    }
+
     private static void Convert(Parameter parameter, ElementType type, WorkerPool workers)
     {
         Tensor old = parameter.Value;
@@ -218,10 +232,10 @@ public sealed class Transformer : IDisposable
         {
             Elementwise.Copy(workers, old.AsMatrix(), value.AsMatrix());
         }
-        catch (ArgumentException e)
+        catch
         {
             value.Dispose();
-            throw new ArgumentException($"parameter {parameter.Name} can't be held as {type}: {e.Message}", nameof(type), e);
+            throw;
         }
 
         parameter.Assign(value);

@@ -68,16 +68,19 @@ public sealed class MatrixTypesTests(ITestOutputHelper output) : IDisposable
         using Transformer read = ModelReader.Read(folder.At("model"), type, trainable: true);
         for (int i = 0; i < drawn.Parameters.Count; i++)
         {
-            Tensor expected = drawn.Parameters[i].Value;
-            foreach (Tensor found in new[] { converted.Parameters[i].Value, read.Parameters[i].Value })
+            IReadOnlyList<Parameter> arrays = drawn.Parameters[i].Held;
+            foreach (IReadOnlyList<Parameter> others in new[] { converted.Parameters[i].Held, read.Parameters[i].Held })
             {
-                Assert.Equal(expected.ElementType, found.ElementType);
-                Assert.True(Bytes(expected).SequenceEqual(Bytes(found)), drawn.Parameters[i].Name);
-                Assert.False(found.ElementType.IsBlocked() && found.RequiresGradient);
+                Assert.Equal(arrays.Select(array => (array.Name, array.Value.ElementType)), others.Select(array => (array.Name, array.Value.ElementType)));
+                foreach ((Tensor expected, Tensor found) in arrays.Zip(others, (array, other) => (array.Value, other.Value)))
+                {
+                    Assert.True(Bytes(expected).SequenceEqual(Bytes(found)), drawn.Parameters[i].Name);
+                    Assert.False(found.ElementType.IsBlocked() && found.RequiresGradient);
+                }
             }
         }
 
-        Assert.Contains(drawn.Parameters, p => p.Value.ElementType == type);
+        Assert.Contains(drawn.Parameters.SelectMany(p => p.Held), array => array.Value.ElementType == type);
     }
 
     [Theory]

@@ -72,33 +72,23 @@ internal sealed class GgufModelWriter : IDisposable
             return;
         }
 
-        switch (part.Layout)
-        {
-            case GgufLayout.LatentKeys or GgufLayout.LatentValues:
-                WriteLatentUp(path, spec, part, stream);
-                break;
-            case GgufLayout.Interleaved when part.Parameter.Shape.Rank == 1:
-                WriteInterleavedBias(path, spec, part.Parameter, stream);
-                break;
-            default:
-                WriteRows(path, spec, part, stream);
-                break;
-        }
+        if (part.Layout == GgufLayout.Interleaved && part.Array.Shape.Rank == 1) WriteInterleavedBias(path, spec, part.Array, stream);
+        else WriteRows(path, spec, part, stream);
     }
 
     private void WriteRows(string path, GgufTensorSpec spec, GgufPart part, Stream stream)
     {
-        Parameter parameter = part.Parameter;
-        (int rows, int columns) = (parameter.Shape.Rows, parameter.Shape.Last);
+        Parameter array = part.Array;
+        (int rows, int columns) = (array.Shape.Rows, array.Shape.Last);
         int atATime = Math.Clamp(ElementsAtATime / columns, 1, rows), rowBytes = checked((int)spec.Type.RowBytes(columns));
         ElementType type = GgmlBlocks.ElementType(spec.Type)!.Value;
-        HeadInterleaving? order = part.Layout == GgufLayout.Interleaved ? new(GgufNames.HeadsToInterleave(parameter, _config), rows) : null;
+        HeadInterleaving? order = part.Layout == GgufLayout.Interleaved ? new(GgufNames.HeadsToInterleave(array, _config), rows) : null;
         byte[] bytes = new byte[atATime * rowBytes];
         float[] values = [];
         for (int row = 0; row < rows; row += atATime)
         {
             int count = Math.Min(atATime, rows - row);
-            if (TryCopy(parameter, type, order, row, count, bytes.AsSpan(0, count * rowBytes)))
+            if (TryCopy(array, type, order, row, count, bytes.AsSpan(0, count * rowBytes)))
             {
                 stream.Write(bytes, 0, count * rowBytes);
                 Report(count * rowBytes);
@@ -106,10 +96,10 @@ internal sealed class GgufModelWriter : IDisposable
             }
 
             if (values.Length == 0) values = new float[atATime * columns];
-            if (order is null) _source.ReadRows(parameter, row, count, values.AsSpan(0, count * columns));
+            if (order is null) _source.ReadRows(array, row, count, values.AsSpan(0, count * columns));
             else
             {
-                for (int i = 0; i < count; i++) _source.ReadRows(parameter, order.Value.InModel(row + i), 1, values.AsSpan(i * columns, columns));
+                for (int i = 0; i < count; i++) _source.ReadRows(array, order.Value.InModel(row + i), 1, values.AsSpan(i * columns, columns));
             }
 
             Encode(path, spec, values, count, columns, stream);
@@ -136,26 +126,6 @@ internal sealed class GgufModelWriter : IDisposable
         HeadInterleaving order = new(GgufNames.HeadsToInterleave(parameter, _config), length);
         for (int i = 0; i < length; i++) file[i] = model[order.InModel(i)];
         Encode(path, spec, file, 1, length, stream);
-    }
-
-    // Head by head: W^UK [N, R] turned to [R, N], W^UV [V, R] as it is.
-    private void WriteLatentUp(string path, GgufTensorSpec spec, GgufPart part, Stream stream)
-    {
-        DeepSeekConfig config = (DeepSeekConfig)_config;
-        (int n, int v, int r) = (config.QkNopeHeadDim, config.VHeadDim, config.KvLoraRank);
-        bool keys = part.Layout == GgufLayout.LatentKeys;
-        int rows = keys ? n : v;
-        float[] head = new float[rows * r], turned = keys ? new float[rows * r] : head;
-        for (int h = 0; h < config.NumAttentionHeads; h++)
-        {
-            _source.ReadRows(part.Parameter, h * (n + v) + (keys ? 0 : n), rows, head);
-            for (int i = 0; keys && i < n; i++)
-            {
-                for (int j = 0; j < r; j++) turned[j * n + i] = head[i * r + j];
-            }
-
-            Encode(path, spec, turned, keys ? r : v, keys ? n : r, stream);
-        }
     }
 
     private void Encode(string path, GgufTensorSpec spec, float[] values, int rows, int columns, Stream stream)

@@ -13,20 +13,14 @@ internal enum GgufLayout
     /// rotates lanes half a head apart.
     /// </summary>
     Interleaved,
-
-    /// <summary>W^UK of each head, transposed: [heads, kv_lora_rank, qk_nope_head_dim].</summary>
-    LatentKeys,
-
-    /// <summary>W^UV of each head: [heads, v_head_dim, kv_lora_rank].</summary>
-    LatentValues,
 }
 
-/// <summary>One tensor of a GGUF file and the part of a parameter that it is.</summary>
+/// <summary>One tensor of a GGUF file.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Parameter">The parameter.</param>
-/// <param name="Layout">How the parameter's rows lie in it.</param>
+/// <param name="Array">What it is in the model: a parameter, or half of a latent up-projection.</param>
+/// <param name="Layout">How the array's rows lie in it.</param>
 /// <param name="Dimensions">Its dimensions, the fastest first.</param>
-internal sealed record GgufPart(string Name, Parameter Parameter, GgufLayout Layout, IReadOnlyList<long> Dimensions);
+internal sealed record GgufPart(string Name, Parameter Array, GgufLayout Layout, IReadOnlyList<long> Dimensions);
 
 /// <summary>
 /// Between a model's parameters and the tensors of a GGUF file, by the names that llama.cpp's loader asks for. All surgery on names and
@@ -40,7 +34,7 @@ internal static class GgufNames
     /// <summary>The output head; missing where it is tied to the embedding.</summary>
     public const string Head = "output.weight";
 
-    private const string Layers = "model.layers.", LatentUp = "self_attn.kv_b_proj.weight";
+    private const string Layers = "model.layers.";
 
     private static readonly Dictionary<string, string> s_names = new(StringComparer.Ordinal)
     {
@@ -59,6 +53,8 @@ internal static class GgufNames
         ["self_attn.kv_a_proj_with_mqa"] = "attn_kv_a_mqa",
         ["self_attn.kv_a_layernorm"] = "attn_kv_a_norm",
         ["self_attn.kv_b_proj"] = "attn_kv_b",
+        ["self_attn.k_b_proj"] = "attn_k_b",
+        ["self_attn.v_b_proj"] = "attn_v_b",
         ["mlp.gate_proj"] = "ffn_gate",
         ["mlp.up_proj"] = "ffn_up",
         ["mlp.down_proj"] = "ffn_down",
@@ -82,19 +78,10 @@ internal static class GgufNames
     /// <param name="split">Whether W^UK and W^UV are two tensors, as files since April 2025 have them, rather than one.</param>
     public static IEnumerable<GgufPart> Parts(Parameter parameter, ModelConfig config, bool split = true)
     {
-        string name = Name(parameter.Name);
-        long[] dimensions = [.. Enumerable.Range(0, parameter.Shape.Rank).Select(d => (long)parameter.Shape[d]).Reverse()];
-        if (split && config is DeepSeekConfig mla && parameter.Name.EndsWith(LatentUp, StringComparison.Ordinal))
-        {
-            (string before, long heads) = (name[..name.IndexOf("attn_kv_b", StringComparison.Ordinal)], mla.NumAttentionHeads);
-            return
-            [
-                new GgufPart(before + "attn_k_b.weight", parameter, GgufLayout.LatentKeys, [mla.QkNopeHeadDim, mla.KvLoraRank, heads]),
-                new GgufPart(before + "attn_v_b.weight", parameter, GgufLayout.LatentValues, [mla.KvLoraRank, mla.VHeadDim, heads]),
-            ];
-        }
-
-        return [new GgufPart(name, parameter, HeadsToInterleave(parameter, config) > 0 ? GgufLayout.Interleaved : GgufLayout.Same, dimensions)];
+        Parameter[] arrays = split && parameter.LatentUp is { } up ? [up.Keys, up.Values] : [parameter];
+        return arrays.Select(array => new GgufPart(
+            Name(array.Name), array, HeadsToInterleave(array, config) > 0 ? GgufLayout.Interleaved : GgufLayout.Same,
+            [.. Enumerable.Range(0, array.Shape.Rank).Select(d => (long)array.Shape[d]).Reverse()]));
     }
 
     /// <summary>The heads of a projection whose rows alternate in the file; 0 if they don't.</summary>

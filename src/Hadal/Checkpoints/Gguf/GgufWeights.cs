@@ -10,11 +10,8 @@ namespace Hadal.Checkpoints.Gguf;
 internal sealed class GgufWeights : WeightSource
 {
     private readonly GgufFile _file;
-    private readonly Dictionary<Parameter, GgufPart[]> _parts = [];
+    private readonly Dictionary<Parameter, GgufPart> _parts = [];
     private readonly List<(GgufTensor Tensor, Parameter Original)> _copies = [];
-
-    // W^UK of one head the other way round, [qk_nope_head_dim, kv_lora_rank]: rows of the parameter are its columns in the file.
-    private (Parameter? Parameter, int Head, float[] Values) _keys = (null, -1, []);
 
     private GgufWeights(GgufFile file, Transformer model) : base(file.Path, model)
     {
@@ -58,49 +55,49 @@ internal sealed class GgufWeights : WeightSource
     ];
 
     /// <inheritdoc/>
-    public override ElementType? TypeOf(Parameter parameter)
+    public override bool Stores(Parameter array) => _parts.ContainsKey(array);
+
+    /// <inheritdoc/>
+    public override ElementType? TypeOf(Parameter array)
     {
-        GgmlType[] types = [.. _parts[parameter].Select(part => _file.Tensors[part.Name].Type).Distinct()];
+        Parameter[] parts = Stores(array) ? [array] : array.LatentUp is { } up && up.Whole == array ? [up.Keys, up.Values] : [];
+        GgmlType[] types = [.. parts.Select(part => _file.Tensors[_parts[part].Name].Type).Distinct()];
         return types.Length == 1 ? GgmlBlocks.ElementType(types[0]) : null;
     }
 
     /// <inheritdoc/>
-    public override void ReadRows(Parameter parameter, int first, int count, Span<float> destination)
+    protected override void ReadStoredRows(Parameter array, int first, int count, Span<float> destination)
     {
-        GgufPart part = _parts[parameter][0];
+        GgufPart part = _parts[array];
         GgufTensor tensor = _file.Tensors[part.Name];
-        int columns = parameter.Shape.Last;
-        switch (part.Layout)
+        int columns = array.Shape.Last;
+        if (part.Layout == GgufLayout.Same)
         {
-            case GgufLayout.Same:
-                _file.ReadRows(tensor, first, count, destination);
-                break;
-            case GgufLayout.Interleaved when parameter.Shape.Rank == 1:
-                float[] bias = new float[columns];
-                _file.ReadRows(tensor, 0, 1, bias);
-                for (int i = 0; i < columns; i++) destination[i] = bias[Interleaving(parameter).InFile(i)];
-                break;
-            case GgufLayout.Interleaved:
-                for (int i = 0; i < count; i++) _file.ReadRows(tensor, Interleaving(parameter).InFile(first + i), 1, destination.Slice(i * columns, columns));
-                break;
-            default:
-                for (int i = 0; i < count; i++) ReadLatentUp(parameter, first + i, destination.Slice(i * columns, columns));
-                break;
+            _file.ReadRows(tensor, first, count, destination);
+        }
+        else if (array.Shape.Rank == 1)
+        {
+            float[] bias = new float[columns];
+            _file.ReadRows(tensor, 0, 1, bias);
+            for (int i = 0; i < columns; i++) destination[i] = bias[Interleaving(array).InFile(i)];
+        }
+        else
+        {
+            for (int i = 0; i < count; i++) _file.ReadRows(tensor, Interleaving(array).InFile(first + i), 1, destination.Slice(i * columns, columns));
         }
     }
 
     /// <inheritdoc/>
-    public override bool TryReadStored(Parameter parameter, ElementType type, int first, int count, Span<byte> destination)
+    public override bool TryReadStored(Parameter array, ElementType type, int first, int count, Span<byte> destination)
     {
-        if (TypeOf(parameter) != type) return false;
-        GgufPart part = _parts[parameter][0];
-        if (part.Layout is GgufLayout.LatentKeys or GgufLayout.LatentValues || parameter.Shape.Rank == 1) return false;
+        if (!Stores(array) || TypeOf(array) != type || array.Shape.Rank == 1) return false;
+        GgufPart part = _parts[array];
         GgufTensor tensor = _file.Tensors[part.Name];
         int bytes = checked((int)tensor.Type.RowBytes(tensor.RowLength));
         if (part.Layout == GgufLayout.Same) _file.ReadBytes(tensor, (long)first * bytes, count * bytes).CopyTo(destination);
         else
         {
-            HeadInterleaving order = Interleaving(parameter);
+            HeadInterleaving order = Interleaving(array);
             for (int i = 0; i < count; i++) _file.ReadBytes(tensor, (long)order.InFile(first + i) * bytes, bytes).CopyTo(destination[(i * bytes)..]);
         }
 
@@ -119,7 +116,7 @@ internal sealed class GgufWeights : WeightSource
                 ReadRows(original, row, 1, right);
                 if (left.AsSpan().SequenceEqual(right)) continue;
                 throw new CheckpointException(
-                    Path, $"tensor '{tensor.Name}' differs from '{_parts[original][0].Name}', expected an equal copy: the model shares one");
+                    Path, $"tensor '{tensor.Name}' differs from '{_parts[original].Name}', expected an equal copy: the model shares one");
             }
         }
     }
@@ -130,33 +127,6 @@ internal sealed class GgufWeights : WeightSource
     private HeadInterleaving Interleaving(Parameter parameter) =>
         new(GgufNames.HeadsToInterleave(parameter, Model.Config), parameter.Shape.Rank == 1 ? parameter.Shape.Last : parameter.Shape.Rows);
 
-    // Head by head, first its keys, then its values.
-    private void ReadLatentUp(Parameter parameter, int row, Span<float> destination)
-    {
-        DeepSeekConfig config = (DeepSeekConfig)Model.Config;
-        (int n, int v, int r) = (config.QkNopeHeadDim, config.VHeadDim, config.KvLoraRank);
-        int head = row / (n + v), within = row % (n + v);
-        if (within >= n)
-        {
-            _file.ReadRows(_file.Tensors[_parts[parameter][1].Name], (long)head * v + within - n, 1, destination);
-            return;
-        }
-
-        if (_keys.Parameter != parameter || _keys.Head != head)
-        {
-            float[] stored = new float[r * n], turned = new float[n * r];
-            _file.ReadRows(_file.Tensors[_parts[parameter][0].Name], (long)head * r, r, stored);
-            for (int i = 0; i < r; i++)
-            {
-                for (int j = 0; j < n; j++) turned[j * r + i] = stored[i * n + j];
-            }
-
-            _keys = (parameter, head, turned);
-        }
-
-        _keys.Values.AsSpan(within * r, r).CopyTo(destination);
-    }
-
     private void Match()
     {
         bool split = GgufConfigReader.IsSplit(_file);
@@ -164,8 +134,7 @@ internal sealed class GgufWeights : WeightSource
         if (Model.Config.Rope.Kind == RopeKind.Llama3) expected.Add(GgufNames.RotaryFactors);
         foreach (Parameter parameter in Model.Parameters)
         {
-            GgufPart[] parts = [.. GgufNames.Parts(parameter, Model.Config, split)];
-            foreach (GgufPart part in parts)
+            foreach (GgufPart part in GgufNames.Parts(parameter, Model.Config, split))
             {
                 if (!_file.Tensors.TryGetValue(part.Name, out GgufTensor? tensor))
                 {
@@ -174,15 +143,14 @@ internal sealed class GgufWeights : WeightSource
 
                 RequireDimensions(tensor, part.Dimensions);
                 expected.Add(part.Name);
+                _parts.Add(part.Array, part);
             }
-
-            _parts.Add(parameter, parts);
         }
 
         foreach ((string name, Parameter original) in GgufNames.Copies(Model))
         {
             if (!_file.Tensors.TryGetValue(name, out GgufTensor? tensor)) continue;
-            RequireDimensions(tensor, _parts[original][0].Dimensions);
+            RequireDimensions(tensor, _parts[original].Dimensions);
             expected.Add(name);
             _copies.Add((tensor, original));
         }

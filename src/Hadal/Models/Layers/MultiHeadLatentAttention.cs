@@ -33,7 +33,7 @@ public sealed class MultiHeadLatentAttention : IAttention
 
         LatentDown = scope.Projection("kv_a_proj_with_mqa", hidden, config.KvLoraRank + config.QkRopeHeadDim, config.AttentionBias);
         LatentNorm = scope.Norm("kv_a_layernorm", config.KvLoraRank);
-        LatentUp = scope.Projection("kv_b_proj", config.KvLoraRank, heads * (config.QkNopeHeadDim + config.VHeadDim));
+        LatentUp = scope.LatentUp(heads, config.QkNopeHeadDim, config.VHeadDim, config.KvLoraRank);
         Output = scope.Projection("o_proj", heads * config.VHeadDim, hidden, config.AttentionBias);
         _config = config;
         _scale = (float)(RotaryFrequencies.SoftmaxScaleFactor(config.Rope) / Math.Sqrt(config.QkHeadDim));
@@ -56,7 +56,7 @@ public sealed class MultiHeadLatentAttention : IAttention
     public Parameter LatentNorm { get; }
 
     /// <summary>W^UK and W^UV, head by head: R to H heads of N + V.</summary>
-    public Projection LatentUp { get; }
+    public LatentUpProjection LatentUp { get; }
 
     /// <summary>W^O: H heads of V to hidden.</summary>
     public Projection Output { get; }
@@ -104,9 +104,9 @@ public sealed class MultiHeadLatentAttention : IAttention
     }
 
     private (Tensor Keys, Tensor Values) Expand(Graph g, Tensor latent, Tensor rotaryKey) =>
-        g.LatentKeys(LatentUp.Forward(g, latent, recomputes: true), rotaryKey, _config.NumAttentionHeads, _config.VHeadDim);
+        g.LatentKeys(LatentUp.Forward(g, latent), rotaryKey, _config.NumAttentionHeads, _config.VHeadDim);
 
-    // q · (W^UK c) = (q W^UK) · c, and Σ p (W^UV c) = W^UV (Σ p c): all heads attend to the same latent rows, which are keys (all R + P
+    // With W^UK taken into the query and W^UV into what comes out, all heads attend to the same latent rows, which are keys (all R + P
     // lanes) and values (the first R) at once. S never meets H · V.
     private Tensor AttendAbsorbed(Graph g, Tensor q, Tensor latent, Tensor rotaryKey, ForwardPass pass)
     {
@@ -114,17 +114,14 @@ public sealed class MultiHeadLatentAttention : IAttention
             _config.NumAttentionHeads, _config.KvLoraRank, _config.QkRopeHeadDim, _config.QkNopeHeadDim, _config.VHeadDim);
         Tensor absorbed = g.Allocate(new Shape(q.Shape.Rows, heads * (r + p)));             // [T, H, R + P]
         HeadBlocks.Copy(g.Workers, new(q.AsMatrix(), n + p, n), new(absorbed.AsMatrix(), r + p, r), heads, p);
-        Matrix up = LatentUp.Weight.Value.AsMatrix();
-        AbsorbKeys intoQuery = new(g.Workers, q.AsMatrix(), up, absorbed.AsMatrix(), n, p, v, r, g.Precision.WithoutF8());
-        g.Workers.Run(ref intoQuery, heads);
+        LatentUp.Absorb(g, q.AsMatrix(), absorbed.AsMatrix());
 
         AttentionShape shape = new(heads, 1, r + p, r, _scale);
         Tensor mixed = pass.Batch.Caches.Count == 0
             ? AttendToLatents(g, shape, absorbed, g.Concatenate(latent, rotaryKey), pass)
             : AttendToCaches(g, shape, absorbed, latent, rotaryKey, pass);                  // [T, H, R]
         Tensor values = g.Allocate(new Shape(q.Shape.Rows, heads * v));                     // [T, H, V]
-        ExpandValues fromLatent = new(g.Workers, mixed.AsMatrix(), up, values.AsMatrix(), n, v, r, g.Precision.WithoutF8());
-        g.Workers.Run(ref fromLatent, heads);
+        LatentUp.Expand(g, mixed.AsMatrix(), values.AsMatrix());
         return values;
     }
 
@@ -146,20 +143,5 @@ public sealed class MultiHeadLatentAttention : IAttention
     {
         CachedAttention.Store(g, pass, _layer, latent, rotaryKey);
         return g.Attention(shape, absorbed, pass.KeysAndValues, g.Precision.WithoutF8());
-    }
-
-    // Head h: absorbed [T, R] = q [T, N] · W^UK_h [N, R].
-    private readonly struct AbsorbKeys(WorkerPool workers, Matrix q, Matrix up, Matrix absorbed, int n, int p, int v, int r, ProductPrecision precision)
-        : IParallelJob
-    {
-        public void Execute(int h) => MatMul.Nn(
-            workers, q.ColumnRange(h * (n + p), n), up.RowRange(h * (n + v), n), absorbed.ColumnRange(h * (r + p), r), false, precision);
-    }
-
-    // Head h: value [T, V] = mixed latent [T, R] · W^UV_hᵀ, W^UV_h [V, R].
-    private readonly struct ExpandValues(WorkerPool workers, Matrix mixed, Matrix up, Matrix values, int n, int v, int r, ProductPrecision precision) : IParallelJob
-    {
-        public void Execute(int h) => MatMul.Nt(
-            workers, mixed.ColumnRange(h * r, r), up.RowRange(h * (n + v) + n, v), values.ColumnRange(h * v, v), false, precision);
     }
 }
