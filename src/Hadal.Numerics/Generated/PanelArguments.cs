@@ -24,6 +24,9 @@ internal unsafe struct PanelArguments
     /// <summary>How many blocks, one at least.</summary>
     public long Blocks;
 
+    /// <summary>What is asked for ahead of its use, first, where weights are read straight: the kernel goes on from there.</summary>
+    public byte* Ahead;
+
     /// <summary>Where weights end that are asked for ahead of their use; null if none are.</summary>
     public byte* PrefetchEnd;
 

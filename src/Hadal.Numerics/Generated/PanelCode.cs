@@ -7,7 +7,7 @@ namespace Hadal.Numerics;
 internal static class PanelCode
 {
     // Offsets in PanelArguments.
-    public const int Activations = 0, Stride = 8, Scales = 16, ScaleStride = 24, Heads = 32, Elements = 40, Blocks = 48, PrefetchEnd = 56, Sums = 64, SumStride = 72, Begin = 80;
+    public const int Activations = 0, Stride = 8, Scales = 16, ScaleStride = 24, Heads = 32, Elements = 40, Blocks = 48, Ahead = 56, PrefetchEnd = 64, Sums = 72, SumStride = 80, Begin = 88;
 
     // Registers that belong to the caller, on Linux or on Windows.
     private static readonly AssemblerRegister64[] s_kept = [rbx, rbp, rsi, rdi, r12, r13, r14, r15];
@@ -24,13 +24,19 @@ internal static class PanelCode
         foreach (AssemblerRegister64 register in s_kept.Reverse()) c.pop(register);
     }
 
-    /// <summary>
-    /// <see cref="CacheLines.PrefetchFront"/> for the 256, 384 or 512 bytes at rax, if anything is to be asked for. Changes rbp and rdi.
-    /// </summary>
-    public static void EmitPrefetch(Assembler c, int bytes)
+    /// <summary>Readies rdi for <see cref="EmitPrefetch"/>.</summary>
+    public static void EmitPrefetchStart(Assembler c)
     {
-        if (CacheLines.ReadsStraight) EmitPrefetchStraight(c, bytes);
-        else EmitPrefetchSpread(c, half: bytes == 256);
+        if (CacheLines.ReadsStraight) c.mov(rdi, __qword_ptr[rcx + Ahead]);
+    }
+
+    /// <summary>
+    /// What <see cref="PanelPrefetch"/> does for the 32 columns whose elements are at rax, if anything is to be asked for. Changes rbp and rdi.
+    /// </summary>
+    public static void EmitPrefetch(Assembler c, PanelLayout layout)
+    {
+        if (CacheLines.ReadsStraight) EmitPrefetchStraight(c, layout.PartBytesWithHeads);
+        else EmitPrefetchSpread(c, half: layout.Bits == 4);
     }
 
     /// <summary>32 bits of a row, broadcast: rows 0 to 3 lie 0 to 3 strides behind <paramref name="first"/>, rows 4 to 7 behind <paramref name="fourth"/>.</summary>
@@ -47,15 +53,15 @@ internal static class PanelCode
         };
     }
 
-    // Up to seven lines behind the end are asked for, which does no harm.
+    // Some lines behind the end are asked for, which does no harm.
     private static void EmitPrefetchStraight(Assembler c, int bytes)
     {
         Label none = c.CreateLabel();
-        c.lea(rbp, __[rax + CacheLines.StraightBytes]);
-        c.cmp(rbp, __qword_ptr[rcx + PrefetchEnd]);
+        c.cmp(rdi, __qword_ptr[rcx + PrefetchEnd]);
         c.jae(none);
-        for (int line = 0; line < bytes; line += CacheLines.Size) c.prefetcht1(__byte_ptr[rbp + line]);
+        for (int line = 0; line < bytes; line += CacheLines.Size) c.prefetcht1(__byte_ptr[rdi + line]);
         c.Label(ref none);
+        c.add(rdi, bytes);
     }
 
     private static void EmitPrefetchSpread(Assembler c, bool half)

@@ -64,6 +64,7 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
         c.lea(r12, __[r11 + r11 * 2]);
         c.lea(r13, __[r8 + r10 * 4]);
         c.lea(r14, __[r9 + r11 * 4]);
+        PanelCode.EmitPrefetchStart(c);
 
         c.Label(ref block);
         c.lea(rsi, __[rdx + TFormat.WideFields * TFormat.WideBytes * PanelLayout.Rows]);
@@ -114,7 +115,7 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
 
     private void EmitPart()
     {
-        PanelCode.EmitPrefetch(c, PanelLayout.Of<TFormat>().PartBytes);
+        PanelCode.EmitPrefetch(c, PanelLayout.Of<TFormat>());
         EmitStart(isSecond: false);
         EmitGroups(isSecond: false);
         if (TFormat.HasHalves)

@@ -41,12 +41,13 @@ internal static class VectorF8Code
         c.mov(r9, __qword_ptr[rcx + PanelCode.Sums]);
         c.mov(r11, __qword_ptr[rcx + PanelCode.SumStride]);
         c.lea(r12, __[r11 + r11 * 2]);
+        PanelCode.EmitPrefetchStart(c);
 
         c.Label(ref block);
         for (int i = 0; i < rows * Chains; i++) c.vpxord(TilePackingCode.Zmm(i), TilePackingCode.Zmm(i), TilePackingCode.Zmm(i));
         c.mov(r15d, Groups / UnrolledGroups);
         c.Label(ref loop);
-        PanelCode.EmitPrefetch(c, UnrolledGroups * PanelLayout.GroupBytes);
+        PanelCode.EmitPrefetch(c, PanelLayout.Of<F8Format>());
         for (int group = 0; group < UnrolledGroups; group++) EmitGroup(c, rows, group);
         c.add(rax, UnrolledGroups * PanelLayout.GroupBytes);
         c.add(r8, UnrolledGroups * Chains * sizeof(float));

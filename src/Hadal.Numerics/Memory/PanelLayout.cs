@@ -24,6 +24,9 @@ internal readonly record struct PanelLayout(int BlockElements, int HeadBytes, in
     /// <summary>Bytes of the elements of 32 columns.</summary>
     public int PartBytes => Bits * Rows * PartColumns / 8;
 
+    /// <summary>Bytes of 32 columns with their share of the heads.</summary>
+    public int PartBytesWithHeads => PartBytes + HeadBytes * Rows * PartColumns / BlockElements;
+
     /// <summary>The layout of a type in blocks.</summary>
     public static PanelLayout Of(ElementType type)
     {

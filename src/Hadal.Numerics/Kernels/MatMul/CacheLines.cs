@@ -9,6 +9,10 @@ namespace Hadal.Numerics;
 /// </summary>
 internal static unsafe class CacheLines
 {
+    // What this thread has asked for and is to read next.
+    [ThreadStatic]
+    private static byte* t_next;
+
     /// <summary>Bytes of a cache line.</summary>
     public const int Size = 64;
 
@@ -59,13 +63,9 @@ internal static unsafe class CacheLines
         PrefetchPages(address, SpreadPages / 2, end);
     }
 
-    /// <summary>The same for 256 bytes and four lines.</summary>
+    /// <summary>In eight pages, the four lines for 256 bytes: of 512 the upper ones ask for the upper pages.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void PrefetchFrontHalf(byte* address, byte* end)
-    {
-        if (ReadsStraight) PrefetchFour(address + StraightBytes, Size, end);
-        else PrefetchPages(address, (long)((ulong)address / 256 % 2 * (SpreadPages / 2)), end);
-    }
+    public static void PrefetchHalfSpread(byte* address, byte* end) => PrefetchPages(address, (long)((ulong)address / 256 % 2 * (SpreadPages / 2)), end);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void PrefetchPages(byte* address, long firstPage, byte* end)
@@ -90,6 +90,19 @@ internal static unsafe class CacheLines
         {
             for (; line < end; line += step) Sse.Prefetch1(line);
         }
+    }
+
+    /// <summary>
+    /// Starts to load the first bytes of what a thread is to read, unless it asked for them while it read what came before. Without them small
+    /// matrices are over before memory delivers at its full speed.
+    /// </summary>
+    /// <param name="start">Where reading begins.</param>
+    /// <param name="bytes">How much is asked for, whole cache lines.</param>
+    /// <param name="next">What will be asked for on the way, to be read next; null if that is not known.</param>
+    public static void PrefetchStart(byte* start, int bytes, byte* next)
+    {
+        if (start != t_next) PrefetchToSecondLevel(start, bytes / Size);
+        t_next = next;
     }
 
     /// <summary>Starts to load adjacent lines into the second-level cache.</summary>

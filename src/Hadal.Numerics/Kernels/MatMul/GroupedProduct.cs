@@ -82,7 +82,9 @@ internal static unsafe class GroupedProduct<TSimd, TVector>
 
     private readonly struct Job(ProductGroups groups, int* first, int columnBlock) : IParallelJob
     {
-        public void Execute(int part)
+        public void Execute(int part) => Compute(Select(part) with { Next = part + 1 < first[groups.Count] ? Select(part + 1).B.Data : null });
+
+        private Product Select(int part)
         {
             int group = new ReadOnlySpan<int>(first, groups.Count + 1).BinarySearch(part);
             if (group < 0) group = ~group - 1;
@@ -93,14 +95,14 @@ internal static unsafe class GroupedProduct<TSimd, TVector>
             int index = part - first[group];
             int row = index % rowParts * RowBlock;
             int column = index / rowParts * columnBlock;
-            Compute(product with
+            return product with
             {
                 A = product.A.From(row, 0),
                 B = product.B.From(column, 0),
                 C = product.C + row * product.CStride + column,
                 M = Math.Min(RowBlock, product.M - row),
                 N = Math.Min(columnBlock, product.N - column),
-            });
+            };
         }
     }
 

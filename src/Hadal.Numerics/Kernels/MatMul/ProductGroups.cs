@@ -25,6 +25,9 @@ internal readonly unsafe struct Product
     /// <summary>Whether the sums start at what the result holds, not at zero.</summary>
     public required bool Accumulate { get; init; }
 
+    /// <summary>What the thread will read of a right factor when it is through with this one, to be asked for meanwhile; null if that is not known.</summary>
+    public byte* Next { get; init; }
+
     /// <summary>Whether there are sums over 128 values of k to be scaled.</summary>
     public bool IsScaled => A.IsScaled && K > 0;
 }

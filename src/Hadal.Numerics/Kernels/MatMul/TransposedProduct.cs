@@ -58,17 +58,20 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
         float* sums = (float*)(((nuint)memory + NativeBuffer.Alignment - 1) & ~(nuint)(NativeBuffer.Alignment - 1));
         long rowBytes = product.B.RowBytes, groupBytes = TileShape.Rows * rowBytes;
         bool isShort = groupBytes <= MostBytesAhead, isStraight = isShort && CacheLines.ReadsStraight && rowBytes == lines * CacheLines.Size;
+        if (isStraight) CacheLines.PrefetchStart(product.B.Data, (int)groupBytes, product.Next);
         for (int n = 0; n < columns; n += TileShape.Rows)
         {
             float* c = product.C + n;
             if (!product.Accumulate) Clear(product.M, c, product.CStride, TileShape.Rows);
             if (lines == 0) continue;
-            byte* weights = product.B.From(n, 0).Data;
+
+            // Behind the last columns lies what nobody may want; the lines that are used now are there already.
+            byte* weights = product.B.From(n, 0).Data, next = n + TileShape.Rows < columns ? weights + groupBytes : product.Next == null ? weights : product.Next;
             FewRowsArguments arguments = new()
             {
                 Weights = weights,
                 WeightStride = rowBytes,
-                Ahead = weights + (isShort ? groupBytes : LinesAhead * CacheLines.Size),
+                Ahead = isShort ? next : weights + LinesAhead * CacheLines.Size,
                 AheadStride = isStraight ? CacheLines.Size : rowBytes,
                 AheadStep = isStraight ? TileShape.Rows * CacheLines.Size : CacheLines.Size,
                 Left = a,

@@ -69,15 +69,16 @@ internal readonly unsafe struct ByteTileRunner<TFormat> : IPanelRunner where TFo
     private static void Unpack(PanelStretch panel, Scratch* memory)
     {
         ByteTilePart* part = Scratch.Parts(memory);
-        byte* at = panel.Elements, head = panel.Heads;
+        PanelLayout layout = PanelLayout.Of<TFormat>();
+        PanelPrefetch prefetch = new(layout);
+        byte* at = panel.Elements, head = panel.Heads, front = panel.Front;
         for (int block = 0; block < panel.Blocks; block++, head += TFormat.HeadBytes * PanelLayout.Rows)
         {
             Vector512<float> d = Halves(head), minimum = TFormat.HasMinima ? Halves(head + 2 * PanelLayout.Rows) : default;
             byte* small = head + TFormat.WideFields * TFormat.WideBytes * PanelLayout.Rows;
             for (int i = 0; i < TFormat.Elements / PanelLayout.PartColumns; i++, part++, small += 2 * PanelLayout.Rows)
             {
-                if (TFormat.Bits == 4) CacheLines.PrefetchFrontHalf(at, panel.End);
-                else CacheLines.PrefetchFront(at, panel.End);
+                prefetch.Ask(at, ref front, panel.End);
                 Vector512<float> scale = d;
                 if (TFormat.HasMinima)
                 {
@@ -92,7 +93,7 @@ internal readonly unsafe struct ByteTileRunner<TFormat> : IPanelRunner where TFo
 
                 scale.Store(part->Scale);
                 UnpackElements(at, (byte*)part->Elements);
-                at += TFormat.Bits * PanelLayout.Rows * PanelLayout.PartColumns / 8;
+                at += layout.PartBytes;
             }
         }
     }

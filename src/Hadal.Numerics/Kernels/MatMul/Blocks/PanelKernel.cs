@@ -4,11 +4,17 @@ using System.Runtime.Intrinsics.X86;
 namespace Hadal.Numerics;
 
 /// <summary>A stretch of columns of a panel: where its heads and its elements begin, and how many blocks it has.</summary>
-internal readonly unsafe struct PanelStretch(byte* heads, byte* elements, int blocks, byte* end)
+internal readonly unsafe struct PanelStretch(byte* heads, byte* elements, int blocks, byte* front, byte* end)
 {
     public readonly byte* Heads = heads;
     public readonly byte* Elements = elements;
     public readonly int Blocks = blocks;
+
+    /// <summary>
+    /// The panel's first byte and as many further as the heads and elements before the stretch: where its reading had come if heads and
+    /// elements lay one behind the other. It goes on without a gap from panel to panel, as their elements do not.
+    /// </summary>
+    public readonly byte* Front = front;
 
     /// <summary>Where the weights end that are read one after the other.</summary>
     public readonly byte* End = end;
@@ -30,13 +36,6 @@ internal static unsafe class PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => TFormat.Elements / PanelLayout.PartColumns;
-    }
-
-    // Lines that 32 columns take.
-    private static int Lines
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => TFormat.Bits * PanelLayout.Rows * PanelLayout.PartColumns / 8 / CacheLines.Size;
     }
 
     // Where the bytes among the scales begin.
@@ -67,6 +66,7 @@ internal static unsafe class PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>
         PanelStretch panel, sbyte* a, long aStride, ActivationScale* scales, long scaleStride, float* sums, long sumStride, bool prefetches)
         where TRows : ICount
     {
+        PanelPrefetch prefetch = new(PanelLayout.Of<TFormat>());
         TInt nibble = TLanes.Create(0x0f0f0f0f), upper = TLanes.Create(0x30303030);
         for (int lane = 0; lane < PanelLayout.Rows; lane += 2 * TLanes.Count)
         {
@@ -79,7 +79,7 @@ internal static unsafe class PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>
             if (TRows.Count > 3) LoadSums(sum + 3 * sumStride, ref f3, ref g3);
 
             byte* at = panel.Elements + 4 * lane;
-            byte* head = panel.Heads;
+            byte* head = panel.Heads, front = panel.Front;
             sbyte* x = a;
             ActivationScale* scale = scales;
             for (int block = 0; block < panel.Blocks; block++)
@@ -95,9 +95,7 @@ internal static unsafe class PanelKernel<TFormat, TLanes, TInt, TSimd, TVector>
                 byte* small = head + FirstSmall + lane;
                 for (int part = 0; part < Parts; part++)
                 {
-                    if (prefetches && TFormat.Bits == 4) CacheLines.PrefetchFrontHalf(at, panel.End);
-                    else if (prefetches) CacheLines.PrefetchFront(at, panel.End);
-
+                    if (prefetches) prefetch.Ask(at, ref front, panel.End);
 
                     TInt i0 = Start(scale), j0 = i0, i1 = i0, j1 = i0, i2 = i0, j2 = i0, i3 = i0, j3 = i0;
                     if (TRows.Count > 1) i1 = j1 = Start(scale + scaleStride);

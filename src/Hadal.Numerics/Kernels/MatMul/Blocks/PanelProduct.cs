@@ -258,10 +258,11 @@ internal static unsafe class PanelProduct
             int stretch = rows <= TRunner.Rows ? _inner : StretchColumns;
             for (int column = 0; column < _inner; column += stretch)
             {
-                int columns = Math.Min(stretch, _inner - column), block = column / layout.BlockElements;
+                int columns = Math.Min(stretch, _inner - column);
+                long headBytes = (long)(column / layout.BlockElements) * layout.HeadBytes * PanelLayout.Rows;
+                long elementBytes = (long)(column / PanelLayout.PartColumns) * layout.PartBytes;
                 PanelStretch weights = new(
-                    panel + (long)block * layout.HeadBytes * PanelLayout.Rows, elements + column / PanelLayout.PartColumns * (long)layout.PartBytes,
-                    columns / layout.BlockElements, end);
+                    panel + headBytes, elements + elementBytes, columns / layout.BlockElements, panel + headBytes + elementBytes, end);
                 TRunner.Run(rows, weights, input, firstRow, column, new PanelSums(sums.Values, sums.Stride, sums.Begin && column == 0), scratch);
             }
         }

@@ -137,6 +137,7 @@ internal readonly unsafe struct GeneratedF8Rows : IFewRows
             Heads = panel.Heads,
             Elements = panel.Elements,
             Blocks = panel.Blocks,
+            Ahead = panel.Front + CacheLines.StraightBytes,
             PrefetchEnd = prefetches ? panel.End : null,
             Sums = sums.Values,
             SumStride = sums.Stride * sizeof(float),

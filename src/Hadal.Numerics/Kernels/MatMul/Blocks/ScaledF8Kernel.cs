@@ -37,9 +37,10 @@ internal static unsafe class ScaledF8Kernel<TLanes, TSimd, TVector>
     public static void Run<TRows>(PanelStretch panel, float* a, long aStride, float* sums, long sumStride, bool prefetches) where TRows : ICount
     {
         TLanes lanes = TLanes.Create();
+        PanelPrefetch prefetch = new(PanelLayout.Of<F8Format>());
         for (int lane = 0; lane < PanelLayout.Rows; lane += TSimd.Lanes)
         {
-            byte* at = panel.Elements + 4 * lane;
+            byte* at = panel.Elements + 4 * lane, front = panel.Front;
             float* x = a;
             for (int block = 0; block < panel.Blocks; block++)
             {
@@ -49,7 +50,7 @@ internal static unsafe class ScaledF8Kernel<TLanes, TSimd, TVector>
                 TVector p3 = TSimd.Zero, q3 = TSimd.Zero, r3 = TSimd.Zero, s3 = TSimd.Zero;
                 for (int group = 0; group < BlockScaling.ReleasedBlock / 4; group++, at += CacheLines.Size, x += 4)
                 {
-                    if (prefetches && group % 8 == 0) CacheLines.PrefetchFront(at, panel.End);
+                    if (prefetches && group % 8 == 0) prefetch.Ask(at, ref front, panel.End);
                     lanes.Load(at, out TVector first, out TVector second, out TVector third, out TVector fourth);
                     Add(x, first, second, third, fourth, ref p0, ref q0, ref r0, ref s0);
                     if (TRows.Count > 1) Add(x + aStride, first, second, third, fourth, ref p1, ref q1, ref r1, ref s1);

@@ -22,6 +22,7 @@ internal readonly unsafe struct VectorByteRunner<TFormat> : IPanelRunner where T
                 Heads = panel.Heads,
                 Elements = panel.Elements,
                 Blocks = panel.Blocks,
+                Ahead = panel.Front + CacheLines.StraightBytes,
                 PrefetchEnd = first == 0 ? panel.End : null,
                 Sums = sums.From(first).Values,
                 SumStride = sums.Stride * sizeof(float),
