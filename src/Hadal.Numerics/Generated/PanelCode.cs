@@ -24,7 +24,7 @@ internal static class PanelCode
         foreach (AssemblerRegister64 register in s_kept.Reverse()) c.pop(register);
     }
 
-    /// <summary>Readies rdi for <see cref="EmitPrefetch"/>.</summary>
+    /// <summary>Readies rdi for <see cref="EmitPrefetch"/>; it must be left to it from here on.</summary>
     public static void EmitPrefetchStart(Assembler c)
     {
         if (CacheLines.ReadsStraight) c.mov(rdi, __qword_ptr[rcx + Ahead]);

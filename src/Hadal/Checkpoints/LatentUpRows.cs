@@ -42,11 +42,7 @@ internal sealed class LatentUpRows(LatentUpRows.Reader stored)
         (int rows, int columns) = (array.Shape.Last, array == up.Whole ? up.Keys.Shape.Last : up.Keys.Shape[1]);
         float[] from = new float[rows * columns], turned = new float[from.Length];
         stored(other, head * (other.Shape.Rows / up.Keys.Shape[0]), rows, from);
-        for (int i = 0; i < rows; i++)
-        {
-            for (int j = 0; j < columns; j++) turned[j * rows + i] = from[i * columns + j];
-        }
-
+        LatentUpProjection.Turn(from, turned, columns);
         _turned = (array, head, turned);
         return turned;
     }

@@ -11,13 +11,13 @@ internal sealed class LoadedWeights : WeightSource
     /// <exception cref="InvalidOperationException">A parameter has no memory.</exception>
     public LoadedWeights(Transformer model) : base("the model in memory", model)
     {
-        foreach (Parameter array in model.Parameters.SelectMany(parameter => parameter.Held)) _ = array.Value;
+        foreach (Parameter array in model.HeldArrays) _ = array.Value;
     }
 
     /// <inheritdoc/>
     public override IReadOnlyList<StoredTensors> Stored =>
     [
-        .. Model.Parameters.SelectMany(parameter => parameter.Held).GroupBy(array => array.Value.ElementType).Select(type => new StoredTensors(
+        .. Model.HeldArrays.GroupBy(array => array.Value.ElementType).Select(type => new StoredTensors(
             $"{type.Key}", type.Count(), type.Sum(p => p.Count), type.Sum(p => (long)p.Shape.Rows * RowBytes(p.Value.ElementType, p.Shape.Last)))),
     ];
 

@@ -56,7 +56,7 @@ public sealed record EngineOptions
     public EngineOptions For(Transformer model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        bool narrow = model.Config is DeepSeekConfig && model.Parameters.SelectMany(parameter => parameter.Held).Any(array => array.Value.ElementType.IsBlocked());
+        bool narrow = model.Config is DeepSeekConfig && model.HeldArrays.Any(array => array.Value.ElementType.IsBlocked());
         return this with
         {
             Precision = Precision ?? (narrow ? ProductPrecision.BF16 : ProductPrecision.F32),

@@ -72,6 +72,9 @@ public sealed class Transformer : IDisposable
     /// <summary>All parameters in the order of the forward pass, each once.</summary>
     public IReadOnlyList<Parameter> Parameters => _parameters;
 
+    /// <summary>The arrays in which <see cref="Parameters"/> are held.</summary>
+    internal IEnumerable<Parameter> HeldArrays => _parameters.SelectMany(parameter => parameter.Held);
+
     /// <summary>How many of <see cref="Parameters"/>, from the first, are the main model's rather than the modules'.</summary>
     internal int MainParameterCount { get; }
 

@@ -123,21 +123,21 @@ public sealed class LatentUpProjectionTests : IDisposable
     }
 
     [Theory]
-    [InlineData(GgmlType.Q4_0)]
-    [InlineData(GgmlType.Q8_0)]
-    public void A_GGUF_file_has_the_halves_block_by_block(GgmlType type)
+    [InlineData(GgmlType.Q4_0, Rank, ElementType.Q4_0, ElementType.Q4_0)]
+    [InlineData(GgmlType.Q8_0, Rank, ElementType.Q8_0, ElementType.Q8_0)]
+    [InlineData(GgmlType.Q4_K, 256, ElementType.Q8_0, ElementType.Q4_K)]
+    public void A_GGUF_file_has_the_halves_block_by_block(GgmlType type, int rank, ElementType keys, ElementType values)
     {
-        using Transformer model = new(s_config.With("num_nextn_predict_layers", "0").Read());
+        using Transformer model = new(s_config.With("num_nextn_predict_layers", "0").With("kv_lora_rank", $"{rank}").Read());
         model.Initialise(6);
         ModelConversion.ToGguf(model, _folder.At("m.gguf"), new GgufOptions { Type = type });
         using Transformer read = ModelReader.Read(_folder.At("m.gguf"));
-        ElementType held = Enum.Parse<ElementType>($"{type}");
-        Assert.Equal([held, held], UpOf(read).Whole.Held.Select(half => half.Value.ElementType));
-        ModelConversion.ToGguf(read, _folder.At("again.gguf"), new GgufOptions { Name = "m" });
+        Assert.Equal([keys, values], UpOf(read).Whole.Held.Select(half => half.Value.ElementType));
+        ModelConversion.ToGguf(read, _folder.At("again.gguf"), new GgufOptions { Name = "m", Type = type });
         Assert.Equal(File.ReadAllBytes(_folder.At("m.gguf")), File.ReadAllBytes(_folder.At("again.gguf")));
 
-        // The same as by way of memory, and trained as the numbers that they are.
-        model.HoldMatricesAs(held);
+        // The same as by way of memory; what trains is read as the numbers that the blocks are.
+        model.HoldMatricesAs(Enum.Parse<ElementType>($"{type}"));
         int[] ids = TinyModels.Ids(20, 2);
         TinyModels.AssertSameBits(TinyModels.Whole(model, _workers, ids, MlaForm.Absorbed), TinyModels.Whole(read, _workers, ids, MlaForm.Absorbed), $"{type}");
         using Transformer trainable = ModelReader.Read(_folder.At("m.gguf"), trainable: true);

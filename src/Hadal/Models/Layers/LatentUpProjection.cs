@@ -40,7 +40,7 @@ public sealed class LatentUpProjection
     {
         if (!IsApart) return g.Linear(latent, Whole.Value, recomputes: true);
         Tensor whole = g.Records(latent) ? g.Allocate(Whole.Shape) : g.Borrow(Whole.Shape);
-        Join(g.Workers, whole.AsMatrix());
+        Join(g.Workers, whole);
         Tensor expanded = g.Linear(latent, whole);
         if (!g.Records(latent)) whole.Dispose();
         return expanded;
@@ -72,13 +72,13 @@ public sealed class LatentUpProjection
     {
         if (arrays.All(array => array.Array.IsLoaded && array.Array.Value.ElementType == array.Type)) return;
         using Tensor whole = Tensor.Create(Whole.Shape);
-        if (IsApart) Join(workers, whole.AsMatrix());
+        if (IsApart) Join(workers, whole);
         else Elementwise.Copy(workers, Whole.Value.AsMatrix(), whole.AsMatrix());
         Tensor[] values = [.. arrays.Select(array => Tensor.Create(array.Array.Shape, array.Type, !array.Type.IsBlocked() && Whole.Held[0].Value.RequiresGradient))];
         try
         {
             if (values.Length == 1) Elementwise.Copy(workers, whole.AsMatrix(), values[0].AsMatrix());
-            else Part(workers, whole.AsMatrix(), values[0].AsMatrix(), values[1].AsMatrix());
+            else Part(workers, whole, values[0].AsMatrix(), values[1].AsMatrix());
         }
         catch
         {
@@ -89,43 +89,48 @@ public sealed class LatentUpProjection
         Whole.Assign(values);
     }
 
+    /// <summary>Rows become columns: W^UK of a head from one of its forms to the other.</summary>
+    internal static void Turn(ReadOnlySpan<float> from, Span<float> to, int columns)
+    {
+        int rows = from.Length / columns;
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < columns; j++) to[j * rows + i] = from[i * columns + j];
+        }
+    }
+
     // whole: F32 [H · (N + V), R]
-    private void Join(WorkerPool workers, Matrix whole)
+    private void Join(WorkerPool workers, Tensor whole)
     {
         using Tensor keys = Tensor.Create(Keys.Shape);
         Elementwise.Copy(workers, Keys.Value.AsMatrix(), keys.AsMatrix());
         Matrix values = Values.Value.AsMatrix();
         for (int h = 0; h < _heads; h++)
         {
-            Turn(keys.AsMatrix().RowRange(h * _rank, _rank), KeysOf(whole, h));
-            Elementwise.Copy(workers, values.RowRange(h * _valueDim, _valueDim), ValuesOf(whole, h));
+            Turn(TurnedKeys(keys, h), KeysIn(whole, h), _nope);
+            Elementwise.Copy(workers, values.RowRange(h * _valueDim, _valueDim), ValuesOf(whole.AsMatrix(), h));
         }
     }
 
-    private void Part(WorkerPool workers, Matrix whole, Matrix keys, Matrix values)
+    private void Part(WorkerPool workers, Tensor whole, Matrix keys, Matrix values)
     {
         using Tensor turned = Tensor.Create(Keys.Shape);
         for (int h = 0; h < _heads; h++)
         {
-            Turn(KeysOf(whole, h), turned.AsMatrix().RowRange(h * _rank, _rank));
-            Elementwise.Copy(workers, ValuesOf(whole, h), values.RowRange(h * _valueDim, _valueDim));
+            Turn(KeysIn(whole, h), TurnedKeys(turned, h), _rank);
+            Elementwise.Copy(workers, ValuesOf(whole.AsMatrix(), h), values.RowRange(h * _valueDim, _valueDim));
         }
 
         Elementwise.Copy(workers, turned.AsMatrix(), keys);
     }
 
+    private Span<float> TurnedKeys(Tensor keys, int head) => keys.Span.Slice(head * _rank * _nope, _rank * _nope);
+
+    private Span<float> KeysIn(Tensor whole, int head) => whole.Span.Slice(head * (_nope + _valueDim) * _rank, _nope * _rank);
+
     private Matrix KeysOf(Matrix whole, int head) => whole.RowRange(head * (_nope + _valueDim), _nope);
 
     private Matrix ValuesOf(Matrix whole, int head) => whole.RowRange(head * (_nope + _valueDim) + _nope, _valueDim);
-
-    private static void Turn(Matrix from, Matrix to)
-    {
-        for (int i = 0; i < from.Rows; i++)
-        {
-            ReadOnlySpan<float> row = from.Row(i);
-            for (int j = 0; j < row.Length; j++) to.Row(j)[i] = row[j];
-        }
-    }
 
     // Head h: absorbed [T, R] = q [T, N] · W^UK_h [N, R].
     private readonly struct AbsorbKeys(LatentUpProjection up, WorkerPool workers, Matrix q, Matrix absorbed, ProductPrecision precision) : IParallelJob
