@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Hadal.Numerics;
 
 /// <summary>The generated kernels for F32 products of a few rows.</summary>
@@ -20,16 +18,15 @@ internal sealed unsafe class FewRowsKernelSet : IDisposable
         {
             int index = i;
             assembler.Add(
-                kernel => FewRowsCode.Emit(kernel, index % MostRows + 1, isBFloat16: index >= MostRows), address => _products[index] = address, usesLowVectors: true);
+                kernel => FewRowsCode.Emit(kernel, index % MostRows + 1, index < MostRows ? FewRowsFactors.F32 : FewRowsFactors.F32ByBFloat16),
+                address => _products[index] = address, usesLowVectors: true);
         }
 
         _memory = assembler.Assemble();
     }
 
-    /// <summary>Goes on with the sums of one to <see cref="MostRows"/> rows.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Multiply(int rows, bool isBFloat16, FewRowsArguments* arguments) =>
-        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_products[(isBFloat16 ? MostRows : 0) + rows - 1])(arguments);
+    /// <summary>What <see cref="FewRowsProduct"/> calls for products of one to <see cref="MostRows"/> rows.</summary>
+    public nint Product(int rows, bool isBFloat16) => _products[(isBFloat16 ? MostRows : 0) + rows - 1];
 
     /// <inheritdoc/>
     public void Dispose() => _memory.Dispose();

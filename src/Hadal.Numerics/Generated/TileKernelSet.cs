@@ -53,7 +53,7 @@ internal sealed unsafe class TileKernelSet : IDisposable
             {
                 int index = i;
                 assembler.Add(
-                    kernel => VectorTileCode.EmitDirectProductOfFewRows(kernel, index + 1), address => _directProductsOfFewRows[index] = address,
+                    kernel => FewRowsCode.Emit(kernel, index + 1, FewRowsFactors.BFloat16), address => _directProductsOfFewRows[index] = address,
                     usesLowVectors: true);
                 for (int atOnce = 1; atOnce <= WeightedRowsCode.GroupsAtOnce(index + 1); atOnce *= 2)
                 {
@@ -163,10 +163,8 @@ internal sealed unsafe class TileKernelSet : IDisposable
     public void MultiplyDirectly(int rows, DirectProductArguments* arguments) =>
         ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_directProducts[TileShape.OuterTiles(rows) - 1])(arguments);
 
-    /// <summary>The same of up to <see cref="MostFewRows"/> rows, packed by <see cref="PackRow"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void MultiplyFewRowsDirectly(int rows, DirectProductArguments* arguments) =>
-        ((delegate* unmanaged[SuppressGCTransition]<void*, void>)_directProductsOfFewRows[rows - 1])(arguments);
+    /// <summary>What <see cref="FewRowsProduct"/> calls for up to <see cref="MostFewRows"/> rows, packed by <see cref="PackRow"/>.</summary>
+    public nint DirectProductOfFewRows(int rows) => _directProductsOfFewRows[rows - 1];
 
     /// <summary>Packs tiles of a factor; <paramref name="isLeft"/> says for which side of the product.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -20,8 +20,8 @@ internal static class VectorTileCode
     // Rows of weights that are multiplied in turn: an addition to a sum must not wait for the one before.
     private const int RowsInTurn = 4;
 
-    /// <summary>Rows up to which <see cref="EmitDirectProductOfFewRows"/> takes less time.</summary>
-    public const int MostFewRows = 8;
+    /// <summary>Rows up to which products without the rest of a tile take less time.</summary>
+    public const int MostFewRows = FewRowsCode.MostRows;
 
     private const int PairBytes = 2 * sizeof(ushort);
 
@@ -209,66 +209,6 @@ internal static class VectorTileCode
             c.add(rax, panel * TileShape.Bytes);
             for (int row = 0; row < TileShape.Rows; row++) c.vmovaps(TilePackingCode.Zmm(row), Sum(row));
             TilePackingCode.EmitTransposition(c, (column, register) => c.vmovdqu64(__[rax + column * TileShape.RowBytes], register));
-        }
-    }
-
-    /// <summary>
-    /// The same for a few rows of the left factor, for which most of a left tile would be of no use: it has 64 bytes of each row. In plain words:
-    /// <code>
-    /// for each 32 values of k:
-    ///     transpose those of 16 rows of the right factor into memory; ask for the lines of the next 16 rows
-    ///     load the sums; for each pair, for each row of the left factor: broadcast the row's pair, multiply, add; store the sums
-    /// </code>
-    /// </summary>
-    public static void EmitDirectProductOfFewRows(KernelAssembler kernel, int rows)
-    {
-        const int Weights = 0, WeightStride = 8, Left = 16, TilesOfPanel = 24, Result = 32, Transposed = MostFewRows * TileShape.RowBytes;
-        Assembler c = kernel.Code;
-        Label loop = c.CreateLabel();
-        c.mov(rdx, __qword_ptr[rcx + Weights]);
-        c.mov(r8, __qword_ptr[rcx + WeightStride]);
-        c.mov(rax, __qword_ptr[rcx + Left]);
-        c.mov(r10, __qword_ptr[rcx + TilesOfPanel]);
-        c.mov(r11, __qword_ptr[rcx + Result]);
-        for (int row = 0; row < rows; row++)
-        {
-            c.vpxord(Sum(row), Sum(row), Sum(row));
-            c.vmovups(__zmmword_ptr[r11 + row * TileShape.RowBytes], Sum(row));
-        }
-
-        c.Label(ref loop);
-        c.mov(r9, rdx);
-        for (int row = 0; row < TileShape.Rows; row++)
-        {
-            c.vmovups(TilePackingCode.Zmm(row), __zmmword_ptr[r9]);
-            c.add(r9, r8);
-        }
-
-        if (CacheLines.ReadsStraight) EmitPrefetchOfNextPanel();
-        else TileProductCode.EmitPrefetchOfNextRows(c);
-        TilePackingCode.EmitTransposition(c, (pair, register) => c.vmovups(__zmmword_ptr[r11 + (Transposed + pair * TileShape.RowBytes)], register));
-        for (int row = 0; row < rows; row++) c.vmovups(Sum(row), __zmmword_ptr[r11 + row * TileShape.RowBytes]);
-        for (int pair = 0; pair < TileShape.Rows; pair++)
-        {
-            c.vmovups(zmm0, __zmmword_ptr[r11 + (Transposed + pair * TileShape.RowBytes)]);
-            for (int row = 0; row < rows; row++) c.vdpbf16ps(Sum(row), zmm0, __dword_bcst[rax + (row * TileShape.RowBytes + pair * PairBytes)]);
-        }
-
-        for (int row = 0; row < rows; row++) c.vmovups(__zmmword_ptr[r11 + row * TileShape.RowBytes], Sum(row));
-        c.add(rax, rows * TileShape.RowBytes);
-        c.add(rdx, TileShape.RowBytes);
-        c.dec(r10);
-        c.jne(loop);
-
-        // 16 lines of the next 16 rows, one after the other: as far into them as the lines from rdx on are into these.
-        void EmitPrefetchOfNextPanel()
-        {
-            c.mov(r9, rdx);
-            c.sub(r9, __qword_ptr[rcx + Weights]);
-            c.add(r9, r8);
-            c.shl(r9, 4);
-            c.add(r9, __qword_ptr[rcx + Weights]);
-            for (int line = 0; line < TileShape.Rows; line++) c.prefetcht1(__[r9 + line * CacheLines.Size]);
         }
     }
 

@@ -139,6 +139,7 @@ internal unsafe struct AttentionForward<TSimd, TVector> : IParallelJob
         int from = shared ? place.Split * slice.ChunksPerTask : 0, to = shared ? Math.Min(chunks, from + slice.ChunksPerTask) : chunks;
         if (from < to)
         {
+            KeyValueBlock.Prefetch(slice, shape, place.KeyHead, from * ChunkKeys);
             tiles.LoadQueries(_call, slice, place.KeyHead, firstRow);
             if (_kernels is not null) tiles.Cached.PackQueries(_kernels, tiles.Q(0));
         }

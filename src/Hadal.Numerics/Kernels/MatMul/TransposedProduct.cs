@@ -54,39 +54,9 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
     private static int Compute(FewRowsKernelSet kernels, Product product, float* a)
     {
         int columns = product.N / TileShape.Rows * TileShape.Rows, step = product.B.IsBFloat16 ? 32 : 16, lines = product.K / step;
-        byte* memory = stackalloc byte[MostRows * TileShape.RowBytes + FewRowsCode.ScratchBytes + NativeBuffer.Alignment];
-        float* sums = (float*)(((nuint)memory + NativeBuffer.Alignment - 1) & ~(nuint)(NativeBuffer.Alignment - 1));
-        long rowBytes = product.B.RowBytes, groupBytes = TileShape.Rows * rowBytes;
-        bool isShort = groupBytes <= MostBytesAhead, isStraight = isShort && CacheLines.ReadsStraight && rowBytes == lines * CacheLines.Size;
-        if (isStraight) CacheLines.PrefetchStart(product.B.Data, (int)groupBytes, product.Next);
-        for (int n = 0; n < columns; n += TileShape.Rows)
-        {
-            float* c = product.C + n;
-            if (!product.Accumulate) Clear(product.M, c, product.CStride, TileShape.Rows);
-            if (lines == 0) continue;
-
-            // Behind the last columns lies what nobody may want; the lines that are used now are there already.
-            byte* weights = product.B.From(n, 0).Data, next = n + TileShape.Rows < columns ? weights + groupBytes : product.Next == null ? weights : product.Next;
-            FewRowsArguments arguments = new()
-            {
-                Weights = weights,
-                WeightStride = rowBytes,
-                Ahead = isShort ? next : weights + LinesAhead * CacheLines.Size,
-                AheadStride = isStraight ? CacheLines.Size : rowBytes,
-                AheadStep = isStraight ? TileShape.Rows * CacheLines.Size : CacheLines.Size,
-                Left = a,
-                Lines = lines,
-                Sums = sums,
-            };
-            for (int m = 0; m < product.M; m++) Copy(c + m * product.CStride, sums + m * TileShape.Rows);
-            kernels.Multiply(product.M, product.B.IsBFloat16, &arguments);
-            for (int m = 0; m < product.M; m++) Copy(sums + m * TileShape.Rows, c + m * product.CStride);
-        }
-
+        FewRowsProduct.Compute(product, (byte*)a, lines, kernels.Product(product.M, product.B.IsBFloat16));
         if (lines * step < product.K) AddRest(product, a, columns, lines * step);
         return columns;
-
-        static void Copy(float* source, float* destination) => new ReadOnlySpan<float>(source, TileShape.Rows).CopyTo(new Span<float>(destination, TileShape.Rows));
     }
 
     private static void Clear(int rows, float* c, long stride, int columns)

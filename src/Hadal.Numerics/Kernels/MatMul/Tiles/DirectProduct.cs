@@ -22,11 +22,16 @@ internal static unsafe class DirectProduct
     {
         int innerTiles = TileShape.InnerTiles(product.K);
         byte* packed = (byte*)PackingScratch.Local(PackedTiles.Bytes(product.M, product.K) / sizeof(float));
+        if (FewRows.Take(kernels, product))
+        {
+            FewRows.Pack(kernels, product, packed);
+            FewRowsProduct.Compute(product, packed, innerTiles, kernels.DirectProductOfFewRows(product.M));
+            return;
+        }
+
         byte* memory = stackalloc byte[TiledBlock.MostRows * TileShape.RowBytes + NativeBuffer.Alignment];
         float* result = (float*)(((nuint)memory + NativeBuffer.Alignment - 1) & ~(nuint)(NativeBuffer.Alignment - 1));
-        bool few = FewRows.Take(kernels, product);
-        if (few) FewRows.Pack(kernels, product, packed);
-        for (int row = 0; row < product.M && !few; row += TiledBlock.MostRows)
+        for (int row = 0; row < product.M; row += TiledBlock.MostRows)
         {
             int rows = Math.Min(TiledBlock.MostRows, product.M - row);
             PackedTiles tiles = new(packed + PackedTiles.Bytes(row, product.K), TileShape.Bytes, TileShape.OuterTiles(rows) * TileShape.Bytes);
@@ -48,8 +53,7 @@ internal static unsafe class DirectProduct
                     Tiles = innerTiles,
                     Result = result,
                 };
-                if (few) kernels.MultiplyFewRowsDirectly(rows, &arguments);
-                else kernels.MultiplyDirectly(rows, &arguments);
+                kernels.MultiplyDirectly(rows, &arguments);
                 for (int i = 0; i < rows; i++)
                 {
                     new ReadOnlySpan<float>(result + i * TileShape.Rows, TileShape.Rows).CopyTo(

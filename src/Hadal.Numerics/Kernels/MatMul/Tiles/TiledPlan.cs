@@ -97,8 +97,14 @@ internal readonly unsafe struct TiledPlan
             Math.Min(PackedInnerTiles * TileShape.Inner, Product.K - firstInner), Right.From(panel, tile));
     }
 
+    /// <summary>Where the right factor of a part begins.</summary>
+    public byte* Start(int part) => Product.B.From(Cut(Product.N, part % _columnParts, _columnParts).Start, 0).Data;
+
     /// <summary>Computes a part.</summary>
-    public void Compute(TileKernelSet kernels, int part)
+    /// <param name="kernels">The kernels.</param>
+    /// <param name="part">The part.</param>
+    /// <param name="next">Where the right factor of the thread's next part begins, or null.</param>
+    public void Compute(TileKernelSet kernels, int part, byte* next)
     {
         (int row, int rows) = Cut(Product.M, part / _columnParts, _rowParts);
         (int column, int columns) = Cut(Product.N, part % _columnParts, _columnParts);
@@ -109,6 +115,7 @@ internal readonly unsafe struct TiledPlan
             M = rows,
             N = columns,
             C = Product.C + row * Product.CStride + column,
+            Next = next,
         };
         if (SharesRight) TiledPart.Compute(kernels, block, Right.From(column / TileShape.Rows, 0));
         else if (WeightedRows.Take(kernels, block)) WeightedRows.Compute(kernels, block);

@@ -85,17 +85,23 @@ internal static unsafe class TiledProduct
 
         Job job = new(kernels, plans, groups.Count, packs: true);
         if (packings > 0) pool.Run(ref job, packings);
-        job = new(kernels, plans, groups.Count, packs: false);
+        job = new(kernels, plans, groups.Count, packs: false, parts);
         pool.Run(ref job, parts);
     }
 
-    private readonly struct Job(TileKernelSet kernels, TiledPlan* plans, int count, bool packs) : IParallelJob
+    private readonly struct Job(TileKernelSet kernels, TiledPlan* plans, int count, bool packs, int parts = 0) : IParallelJob
     {
         public void Execute(int part)
         {
             TiledPlan* plan = plans + Find(part);
             if (packs) plan->Pack(kernels, part - plan->FirstPacking);
-            else plan->Compute(kernels, part - plan->FirstPart);
+            else plan->Compute(kernels, part - plan->FirstPart, part + 1 < parts ? Start(part + 1) : null);
+        }
+
+        private byte* Start(int part)
+        {
+            TiledPlan* plan = plans + Find(part);
+            return plan->Start(part - plan->FirstPart);
         }
 
         // The last plan that begins at or before the part: those without parts begin where their successor does.
