@@ -26,83 +26,104 @@ internal static unsafe class GroupedProduct<TSimd, TVector>
     /// <summary>Computes all groups in one parallel region.</summary>
     public static void Run(WorkerPool pool, ProductGroups groups)
     {
-        Job job = Cut(groups, (int*)PackingScratch.Shared(groups.Count + 1), out int parts);
-        pool.Run(ref job, parts);
+        Job job = new(groups, (int*)PackingScratch.Shared(CutLength(groups.Count)));
+        pool.Run(ref job, job.Parts);
     }
 
     /// <summary>Floats of memory that <see cref="Add"/> takes.</summary>
-    public static long Length(int groups) => JobLength + (groups + 1 + 15) / 16 * 16;
+    public static long Length(int groups) => JobLength + (CutLength(groups) + 15) / 16 * 16;
 
     /// <summary>Adds all groups to a region; what their job needs lies in memory that <paramref name="memory"/> is moved behind.</summary>
     public static void Add(ref JointJob jobs, ProductGroups groups, ref float* memory)
     {
         Debug.Assert(sizeof(Job) <= JobLength * sizeof(float), "a job is longer than its memory");
         Job* job = (Job*)memory;
-        *job = Cut(groups, (int*)(memory + JobLength), out int parts);
-        jobs.Add(job, parts);
+        *job = new Job(groups, (int*)(memory + JobLength));
+        jobs.Add(job, job->Parts);
         memory += Length(groups.Count);
     }
 
-    // first[g] is the first part of group g; a group without rows has none.
-    private static Job Cut(ProductGroups groups, int* first, out int parts)
-    {
-        int columnBlock = ColumnBlock(groups);
-        int columnParts = (groups.Columns + columnBlock - 1) / columnBlock;
-        first[0] = 0;
-        for (int g = 0; g < groups.Count; g++) first[g + 1] = first[g] + RowParts(groups.Select(g).M) * columnParts;
-        parts = first[groups.Count];
-        return new Job(groups, first, columnBlock);
-    }
+    private static int CutLength(int groups) => 2 * groups + 1;
 
     // At least some tens of parts where the problem allows, and blocks of whole tiles that fit L2 at most.
-    private static int ColumnBlock(ProductGroups groups)
+    private static int ColumnBlock(ProductGroups groups, int filled, int mostRows)
     {
-        int filled = 0;
-        for (int g = 0; g < groups.Count; g++) filled += groups.Select(g).M > 0 ? 1 : 0;
-
         // With few rows each, whole pairs of registers.
-        int tile = IsNarrow(groups) ? 2 * TSimd.Lanes : TileKernel<TSimd, TVector>.Columns;
+        int tile = mostRows <= NarrowRows ? 2 * TSimd.Lanes : TileKernel<TSimd, TVector>.Columns;
         long wanted = (long)groups.Columns * filled / 64;
         int least = groups.IsInnerAdjacent ? tile : 10 * tile;
         int most = groups.IsInnerAdjacent ? PackedPanels * tile : 20 * tile;
         return (int)Math.Clamp((wanted + tile - 1) / tile * tile, least, most);
     }
 
-    private static bool IsNarrow(ProductGroups groups)
-    {
-        for (int g = 0; g < groups.Count; g++)
-        {
-            if (groups.Select(g).M > NarrowRows) return false;
-        }
-
-        return true;
-    }
-
     private static int RowParts(int rows) => (rows + RowBlock - 1) / RowBlock;
 
-    private readonly struct Job(ProductGroups groups, int* first, int columnBlock) : IParallelJob
+    private readonly struct Job : IParallelJob
     {
-        public void Execute(int part) => Compute(Select(part) with { Next = part + 1 < first[groups.Count] ? Select(part + 1).B.Data : null });
+        private readonly ProductGroups _groups;
 
-        private Product Select(int part)
+        // The groups that have rows, and the first part of each; behind the last the number of parts.
+        private readonly int* _filled;
+        private readonly int* _first;
+        private readonly int _count;
+        private readonly int _columnBlock;
+
+        /// <summary>Cuts groups into parts; the cut takes <see cref="CutLength"/> numbers of memory.</summary>
+        public Job(ProductGroups groups, int* memory)
         {
-            int group = new ReadOnlySpan<int>(first, groups.Count + 1).BinarySearch(part);
-            if (group < 0) group = ~group - 1;
-            while (first[group + 1] <= part) group++;
+            _groups = groups;
+            _filled = memory;
+            _first = memory + groups.Count;
+            int mostRows = 0;
+            for (int g = 0; g < groups.Count; g++)
+            {
+                int rows = groups.Rows(g);
+                mostRows = Math.Max(mostRows, rows);
+                if (rows > 0) _filled[_count++] = g;
+            }
 
-            Product product = groups.Select(group);
-            int rowParts = RowParts(product.M);
-            int index = part - first[group];
-            int row = index % rowParts * RowBlock;
-            int column = index / rowParts * columnBlock;
-            return product with
+            _columnBlock = ColumnBlock(groups, _count, mostRows);
+            int columnParts = (groups.Columns + _columnBlock - 1) / _columnBlock;
+            _first[0] = 0;
+            for (int i = 0; i < _count; i++) _first[i + 1] = _first[i] + RowParts(groups.Rows(_filled[i])) * columnParts;
+        }
+
+        public int Parts => _first[_count];
+
+        public void Execute(int part)
+        {
+            int index = Find(part), rowParts = RowParts(_groups.Rows(_filled[index]));
+            int row = (part - _first[index]) % rowParts * RowBlock, column = (part - _first[index]) / rowParts * _columnBlock;
+            Product product = _groups.Select(_filled[index]);
+            Compute(product with
             {
                 A = product.A.From(row, 0),
                 B = product.B.From(column, 0),
                 C = product.C + row * product.CStride + column,
                 M = Math.Min(RowBlock, product.M - row),
-                N = Math.Min(columnBlock, product.N - column),
-            };
+                N = Math.Min(_columnBlock, product.N - column),
+                Next = Next(product.B, part + 1, index, rowParts),
+            });
+        }
+
+        // Where the right factor of the part begins that follows one of group `index`.
+        private byte* Next(Factor right, int part, int index, int rowParts)
+        {
+            if (part < _first[index + 1]) return right.From((part - _first[index]) / rowParts * _columnBlock, 0).Data;
+            return index + 1 < _count ? _groups.Right(_filled[index + 1]).Data : null;
+        }
+
+        private int Find(int part)
+        {
+            int low = 0, high = _count;
+            while (high - low > 1)
+            {
+                int middle = (low + high) / 2;
+                if (_first[middle] <= part) low = middle;
+                else high = middle;
+            }
+
+            return low;
         }
     }
 

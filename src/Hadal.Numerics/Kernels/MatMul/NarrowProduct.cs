@@ -17,6 +17,9 @@ internal static unsafe class NarrowProduct<TSimd, TVector>
     // Rows of the right factor that are read side by side where its columns are adjacent.
     private const int RowsAtOnce = 8;
 
+    // The size of rows that are asked for as a whole.
+    private const int MostBytesAhead = 64 * 1024;
+
     /// <summary>Whether the right factor can be used from where it lies: rows that are added as they are can't be rounded on the way.</summary>
     public static bool Fits(Factor b) => b.IsInnerAdjacent || !b.IsRounded;
 
@@ -58,6 +61,10 @@ internal static unsafe class NarrowProduct<TSimd, TVector>
             for (int m = 0; m < product.M; m++) new Span<float>(product.C + m * product.CStride, columns).Clear();
         }
 
+        // What is small enough is asked for as a whole: rows in turn would be over before memory delivers at its full speed.
+        long bytes = product.K * product.B.RowBytes;
+        bool isShort = CacheLines.ReadsStraight && bytes <= MostBytesAhead;
+        if (isShort) CacheLines.PrefetchToSecondLevel(product.B.Data, (int)(bytes / CacheLines.Size));
         for (int k = 0; k < product.K; k += RowsAtOnce)
         {
             int count = Math.Min(RowsAtOnce, product.K - k);
@@ -65,7 +72,7 @@ internal static unsafe class NarrowProduct<TSimd, TVector>
             {
                 AddRows(
                     a + (long)k * product.M + m, product.M, product.B.From(0, k), count, product.C + m * product.CStride, columns,
-                    prefetches: m == 0);
+                    prefetches: m == 0 && !isShort);
             }
         }
 

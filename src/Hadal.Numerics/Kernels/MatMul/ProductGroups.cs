@@ -66,26 +66,27 @@ internal readonly unsafe struct ProductGroups(Product whole, int count, int* off
     /// <summary>Where the groups begin, and their length at the end; null for a plain product.</summary>
     public int* Offsets => offsets;
 
+    /// <summary>Rows of product <paramref name="group"/>.</summary>
+    public int Rows(int group) => offsets == null || axis == GroupAxis.Inner ? whole.M : offsets[group + 1] - offsets[group];
+
+    /// <summary>The right factor of product <paramref name="group"/>.</summary>
+    public Factor Right(int group)
+    {
+        if (offsets == null) return whole.B;
+        if (axis == GroupAxis.Inner) return whole.B.OfGroup(group, offsets[group]);
+        long stacked = group * stackStride;
+        return whole.B.IsInnerAdjacent ? whole.B.From(stacked, 0) : whole.B.OfGroup(group, stacked);
+    }
+
     /// <summary>Product <paramref name="group"/>; the group's own matrix lies that many stack strides into its stack.</summary>
     public Product Select(int group)
     {
         if (offsets == null) return whole;
         int start = offsets[group];
-        int length = offsets[group + 1] - start;
-        long stacked = group * stackStride;
-        if (axis == GroupAxis.Inner)
-        {
-            return whole with
-            {
-                A = whole.A.OfGroup(group, start),
-                B = whole.B.OfGroup(group, start),
-                K = length,
-                C = whole.C + stacked * whole.CStride,
-            };
-        }
-
-        Factor b = whole.B.IsInnerAdjacent ? whole.B.From(stacked, 0) : whole.B.OfGroup(group, stacked);
-        return whole with { A = whole.A.From(start, 0), B = b, M = length, C = whole.C + start * whole.CStride };
+        Factor right = Right(group);
+        return axis == GroupAxis.Inner
+            ? whole with { A = whole.A.OfGroup(group, start), B = right, K = offsets[group + 1] - start, C = whole.C + group * stackStride * whole.CStride }
+            : whole with { A = whole.A.From(start, 0), B = right, M = Rows(group), C = whole.C + start * whole.CStride };
     }
 
     /// <summary>Some of the groups, none of them scaled yet, counted from the first of them.</summary>
