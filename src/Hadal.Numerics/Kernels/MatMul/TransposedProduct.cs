@@ -36,13 +36,18 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
     private static int Compute<TRows>(Product product, float* a) where TRows : ICount
     {
         int columns = product.N / TSimd.Lanes * TSimd.Lanes, step = product.B.IsBFloat16 ? 32 : 16, lines = product.K / step;
+        long setBytes = MostColumns * product.B.RowBytes;
+        bool isShort = setBytes <= MostBytesAhead;
+        if (isShort && CacheLines.ReadsStraight) CacheLines.PrefetchStart(product.B.Data, (int)setBytes, product.Next);
         for (int n = 0; n < columns;)
         {
             bool pair = n + MostColumns <= columns && MostColumns > TSimd.Lanes;
             byte* rows = product.B.From(n, 0).Data;
             float* c = product.C + n, next = pair ? c + TSimd.Lanes : null;
             if (!product.Accumulate) Clear(product.M, c, product.CStride, pair ? 2 * TSimd.Lanes : TSimd.Lanes);
-            AddLines<TRows>(rows, product.B.RowBytes, product.B.IsBFloat16, lines, a, c, next, product.CStride);
+            bool isLast = n + MostColumns >= columns && product.Next != null && CacheLines.ReadsStraight;
+            byte* ahead = !isShort ? null : isLast ? product.Next : rows + (CacheLines.ReadsStraight ? setBytes : Math.Max(setBytes, CacheLines.AheadBytes));
+            AddLines<TRows>(rows, product.B.RowBytes, product.B.IsBFloat16, lines, a, c, next, product.CStride, ahead);
             n += pair ? 2 * TSimd.Lanes : TSimd.Lanes;
         }
 
@@ -79,7 +84,7 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
 
     // Two sets of rows of the factor side by side, unless there is only one left: their chains of sums run at the same time.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void AddLines<TRows>(byte* rows, long rowBytes, bool isBFloat16, int lines, float* a, float* c, float* next, long stride)
+    private static void AddLines<TRows>(byte* rows, long rowBytes, bool isBFloat16, int lines, float* a, float* c, float* next, long stride, byte* ahead)
         where TRows : ICount
     {
         RowSums<TVector> x = RowSums<TVector>.Load<TSimd, TRows>(c, stride), y = next == null ? default : RowSums<TVector>.Load<TSimd, TRows>(next, stride);
@@ -87,7 +92,7 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
         int step = TRows.Count * (isBFloat16 ? 32 : 16);
         for (int line = 0; line < lines; line++, rows += CacheLines.Size, second += CacheLines.Size, a += step)
         {
-            Prefetch(first, rowBytes, line);
+            Prefetch(first, rowBytes, line, ahead);
             TSimd.AddLines<TRows>(rows, rowBytes, isBFloat16, a, ref x);
             if (next != null) TSimd.AddLines<TRows>(second, rowBytes, isBFloat16, a, ref y);
         }
@@ -98,15 +103,15 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
 
     // A set of rows is asked for while the set before it is used, as long as it fits the second-level cache; longer rows a few lines ahead.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Prefetch(byte* first, long rowBytes, int line)
+    private static void Prefetch(byte* first, long rowBytes, int line, byte* ahead)
     {
-        if (MostColumns * rowBytes > MostBytesAhead)
+        if (ahead == null)
         {
             CacheLines.PrefetchRows(first + (line + LinesAhead) * CacheLines.Size, rowBytes, MostColumns);
             return;
         }
 
-        byte* at = first + Math.Max(0, MostColumns * rowBytes - CacheLines.AheadBytes) + (long)line * MostColumns * CacheLines.Size;
+        byte* at = ahead - CacheLines.AheadBytes + (long)line * MostColumns * CacheLines.Size;
         for (int chunk = 0; chunk < MostColumns / 8; chunk++) CacheLines.PrefetchFront(at + chunk * 8 * CacheLines.Size, (byte*)ulong.MaxValue);
     }
 }
