@@ -23,9 +23,14 @@ internal sealed class PrefillBench(Transformer model, WorkerPool workers, ModelB
 {
     private static readonly TimeSpan s_ceiling = TimeSpan.FromMilliseconds(200);
 
+    // Until then the code is not compiled in its final form, and a prompt takes a third longer.
+    private static readonly TimeSpan s_compiling = TimeSpan.FromSeconds(3);
+    private readonly Stopwatch _computing = new();
+
     /// <summary>Measures prompts of <paramref name="tokens"/> tokens behind <paramref name="context"/> others.</summary>
     public PrefillBenchRow Run(int tokens, int context)
     {
+        Warm(tokens);
         using Scheduler scheduler = BenchRequests.CreateScheduler(model, workers, options, 1, context + (options.Rounds + 2) * (tokens + PagePool.PageTokens), tokens);
         BenchRequests requests = new(scheduler, workers);
         double peak = MachineCeilings.ProductGigaflops(workers, options.Precision, s_ceiling);
@@ -34,12 +39,8 @@ internal sealed class PrefillBench(Transformer model, WorkerPool workers, ModelB
         {
             requests.SubmitPrompt(context, tokens, seed: round);
             long start = Stopwatch.GetTimestamp();
-            while (scheduler.Step())
-            {
-            }
-
-            requests.RequireRunning(0);
-            if (round > 0) rates.Add(tokens / Stopwatch.GetElapsedTime(start).TotalSeconds); // the first one warms up
+            Finish(scheduler, requests);
+            if (round > 0) rates.Add(tokens / Stopwatch.GetElapsedTime(start).TotalSeconds); // the first one fills the caches
         }
 
         peak = Math.Max(peak, MachineCeilings.ProductGigaflops(workers, options.Precision, s_ceiling));
@@ -49,5 +50,29 @@ internal sealed class PrefillBench(Transformer model, WorkerPool workers, ModelB
         double head = 2.0 * model.Config.VocabSize * model.Config.HiddenSize;
         double perToken = ModelFlops.Of(model, context + (tokens + 1) / 2.0).Inference - head + head / tokens;
         return new PrefillBenchRow(tokens, context, rates[^1], rates[rates.Count / 2], rates[^1] * perToken / 1e9, peak);
+    }
+
+    // Prompts that are thrown away.
+    private void Warm(int tokens)
+    {
+        using Scheduler scheduler = BenchRequests.CreateScheduler(model, workers, options, 1, 2 * (tokens + PagePool.PageTokens), tokens);
+        BenchRequests requests = new(scheduler, workers);
+        _computing.Start();
+        for (int seed = 1; _computing.Elapsed < s_compiling; seed++)
+        {
+            requests.SubmitPrompt(0, tokens, seed);
+            Finish(scheduler, requests);
+        }
+
+        _computing.Stop();
+    }
+
+    private static void Finish(Scheduler scheduler, BenchRequests requests)
+    {
+        while (scheduler.Step())
+        {
+        }
+
+        requests.RequireRunning(0);
     }
 }

@@ -108,7 +108,7 @@ internal readonly unsafe struct QuantisedRows(sbyte* bytes, ActivationScale* sca
     }
 
     // Four blocks side by side: what is one number for each is computed for all four at once, rather than one waiting for the other.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void Wide(float* values, sbyte* bytes, ActivationScale* scales)
     {
         Turn(Largest(values), Largest(values + Block), Largest(values + 2 * Block), Largest(values + 3 * Block), out Quad lanes);
