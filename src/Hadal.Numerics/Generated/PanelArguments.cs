@@ -1,6 +1,6 @@
 namespace Hadal.Numerics;
 
-/// <summary>What a product of rows and a stretch of a panel is called with. The kernel uses <see cref="Blocks"/> as a variable, which ends at zero.</summary>
+/// <summary>What a product of rows and a stretch of a panel is called with. The kernel uses it as its variables.</summary>
 internal unsafe struct PanelArguments
 {
     /// <summary>The first row of activations: bytes, or F32.</summary>
@@ -38,4 +38,10 @@ internal unsafe struct PanelArguments
 
     /// <summary>Not zero if the sums begin at zero, whatever the memory holds.</summary>
     public long Begin;
+
+    /// <summary>How many times as many rows as the kernel takes follow each other, for the kernel of most rows of bytes; one at least.</summary>
+    public long Groups;
+
+    /// <summary>Memory of the kernel's own.</summary>
+    public long BlocksLeft;
 }

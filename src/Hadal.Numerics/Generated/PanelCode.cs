@@ -7,7 +7,8 @@ namespace Hadal.Numerics;
 internal static class PanelCode
 {
     // Offsets in PanelArguments.
-    public const int Activations = 0, Stride = 8, Scales = 16, ScaleStride = 24, Heads = 32, Elements = 40, Blocks = 48, Ahead = 56, PrefetchEnd = 64, Sums = 72, SumStride = 80, Begin = 88;
+    public const int Activations = 0, Stride = 8, Scales = 16, ScaleStride = 24, Heads = 32, Elements = 40, Blocks = 48, Ahead = 56, PrefetchEnd = 64, Sums = 72, SumStride = 80, Begin = 88,
+        Groups = 96, BlocksLeft = 104;
 
     // Registers that belong to the caller, on Linux or on Windows.
     private static readonly AssemblerRegister64[] s_kept = [rbx, rbp, rsi, rdi, r12, r13, r14, r15];

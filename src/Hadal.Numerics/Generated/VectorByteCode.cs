@@ -31,22 +31,32 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
     /// <summary>
     /// In plain words:
     /// <code>
-    /// load (or zero) the sums, a register for each row of activations
-    /// for each block, for each 32 columns of it:
-    ///     ask for weights to come
-    ///     for each row: 32-bit sum = -bias * sum of its bytes
-    ///     for each four columns: unpack the weights; for each row: broadcast its four bytes, multiply, add to the 32-bit sum
-    ///         (of formats with two scales a 32-bit sum ends after 16 columns; times its scale it goes on in F32, exactly)
-    ///     for each row: sums += (scale of the weights * scale of the row) * sum of the 32 columns
-    ///                   minimum: sums += minimum of the weights * negative sum of the row
-    /// store the sums
+    /// for each group of rows (one, unless they are most rows):
+    ///     load (or zero) the sums, a register for each row of activations
+    ///     for each block, for each 32 columns of it:
+    ///         ask for weights to come
+    ///         for each row: 32-bit sum = -bias * sum of its bytes
+    ///         for each four columns: unpack the weights; for each row: broadcast its four bytes, multiply, add to the 32-bit sum
+    ///             (of formats with two scales a 32-bit sum ends after 16 columns; times its scale it goes on in F32, exactly)
+    ///         for each row: sums += (scale of the weights * scale of the row) * sum of the 32 columns
+    ///                       minimum: sums += minimum of the weights * negative sum of the row
+    ///     store the sums
     /// </code>
     /// </summary>
     public void EmitProduct()
     {
-        Label zero = c.CreateLabel(), start = c.CreateLabel(), block = c.CreateLabel(), part = c.CreateLabel();
+        Label group = c.CreateLabel(), zero = c.CreateLabel(), start = c.CreateLabel(), block = c.CreateLabel(), part = c.CreateLabel();
         PanelCode.EmitBegin(c);
         EmitConstants();
+        c.mov(r8, __qword_ptr[rcx + PanelCode.Activations]);
+        c.mov(r9, __qword_ptr[rcx + PanelCode.Scales]);
+        c.mov(r10, __qword_ptr[rcx + PanelCode.Stride]);
+        c.mov(r11, __qword_ptr[rcx + PanelCode.ScaleStride]);
+        c.lea(rbx, __[r10 + r10 * 2]);
+        c.lea(r12, __[r11 + r11 * 2]);
+        PanelCode.EmitPrefetchStart(c);
+
+        c.Label(ref group);
         c.cmp(__qword_ptr[rcx + PanelCode.Begin], 0);
         c.jne(zero);
         EmitSums((sums, address) => c.vmovups(sums, address));
@@ -56,15 +66,10 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
         c.Label(ref start);
         c.mov(rax, __qword_ptr[rcx + PanelCode.Elements]);
         c.mov(rdx, __qword_ptr[rcx + PanelCode.Heads]);
-        c.mov(r8, __qword_ptr[rcx + PanelCode.Activations]);
-        c.mov(r9, __qword_ptr[rcx + PanelCode.Scales]);
-        c.mov(r10, __qword_ptr[rcx + PanelCode.Stride]);
-        c.mov(r11, __qword_ptr[rcx + PanelCode.ScaleStride]);
-        c.lea(rbx, __[r10 + r10 * 2]);
-        c.lea(r12, __[r11 + r11 * 2]);
         c.lea(r13, __[r8 + r10 * 4]);
         c.lea(r14, __[r9 + r11 * 4]);
-        PanelCode.EmitPrefetchStart(c);
+        c.mov(r15, __qword_ptr[rcx + PanelCode.Blocks]);
+        c.mov(__qword_ptr[rcx + PanelCode.BlocksLeft], r15);
 
         c.Label(ref block);
         c.lea(rsi, __[rdx + TFormat.WideFields * TFormat.WideBytes * PanelLayout.Rows]);
@@ -80,11 +85,28 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
         c.dec(r15d);
         c.jne(part);
         c.add(rdx, TFormat.HeadBytes * PanelLayout.Rows);
-        c.dec(__qword_ptr[rcx + PanelCode.Blocks]);
+        c.dec(__qword_ptr[rcx + PanelCode.BlocksLeft]);
         c.jne(block);
 
         EmitSums((sums, address) => c.vmovups(address, sums));
+        if (rows == PanelKernelSet.MostRows)
+        {
+            c.mov(__qword_ptr[rcx + PanelCode.Sums], rsi);
+            c.mov(__qword_ptr[rcx + PanelCode.PrefetchEnd], 0);
+            EmitAdvance(r8, PanelCode.Activations, r10);
+            EmitAdvance(r9, PanelCode.Scales, r11);
+            c.dec(__qword_ptr[rcx + PanelCode.Groups]);
+            c.jne(group);
+        }
+
         PanelCode.EmitEnd(c);
+
+        void EmitAdvance(AssemblerRegister64 pointer, int argument, AssemblerRegister64 stride)
+        {
+            c.mov(pointer, __qword_ptr[rcx + argument]);
+            c.lea(pointer, __[pointer + stride * PanelKernelSet.MostRows]);
+            c.mov(__qword_ptr[rcx + argument], pointer);
+        }
     }
 
     private void EmitConstants()
@@ -105,11 +127,11 @@ internal sealed class VectorByteCode<TFormat>(Assembler c, int rows) where TForm
     private void EmitSums(Action<AssemblerRegisterZMM, AssemblerMemoryOperand> access)
     {
         c.mov(rsi, __qword_ptr[rcx + PanelCode.Sums]);
-        c.mov(rdi, __qword_ptr[rcx + PanelCode.SumStride]);
+        c.mov(r15, __qword_ptr[rcx + PanelCode.SumStride]);
         for (int row = 0; row < rows; row++)
         {
             access(Sum(row), __[rsi]);
-            c.add(rsi, rdi);
+            c.add(rsi, r15);
         }
     }
 

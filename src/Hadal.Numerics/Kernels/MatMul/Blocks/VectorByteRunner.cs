@@ -11,8 +11,9 @@ internal readonly unsafe struct VectorByteRunner<TFormat> : IPanelRunner where T
     {
         PanelKernelSet kernels = GeneratedKernels.Panels!;
         QuantisedRows a = input.Rounded;
-        for (int first = 0; first < rows; first += Rows)
+        for (int first = 0; first < rows;)
         {
+            int most = Math.Min(Rows, rows - first), groups = (rows - first) / most;
             PanelArguments arguments = new()
             {
                 Activations = a.Bytes(row + first, column),
@@ -27,8 +28,10 @@ internal readonly unsafe struct VectorByteRunner<TFormat> : IPanelRunner where T
                 Sums = sums.From(first).Values,
                 SumStride = sums.Stride * sizeof(float),
                 Begin = sums.Begin ? 1 : 0,
+                Groups = groups,
             };
-            kernels.Multiply<TFormat>(Math.Min(Rows, rows - first), &arguments);
+            kernels.Multiply<TFormat>(most, &arguments);
+            first += groups * most;
         }
     }
 }
