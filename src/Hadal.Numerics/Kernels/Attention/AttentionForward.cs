@@ -140,8 +140,8 @@ internal unsafe struct AttentionForward<TSimd, TVector> : IParallelJob
         if (from < to)
         {
             KeyValueBlock.Prefetch(slice, shape, place.KeyHead, from * ChunkKeys);
-            tiles.LoadQueries(_call, slice, place.KeyHead, firstRow);
-            if (_kernels is not null) tiles.Cached.PackQueries(_kernels, tiles.Q(0));
+            if (_kernels is not null) tiles.PackQueries(_kernels, _call, slice, firstRow);
+            else tiles.LoadQueries(_call, slice, place.KeyHead, firstRow);
         }
 
         for (int chunk = from; chunk < to; chunk++)

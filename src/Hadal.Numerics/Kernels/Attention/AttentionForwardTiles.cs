@@ -192,4 +192,18 @@ internal readonly unsafe struct AttentionForwardTiles<TSimd, TVector>
             }
         }
     }
+
+    /// <summary>Rounds and packs the queries of the only key head: from where they lie, if rows follow each other there.</summary>
+    public void PackQueries(TileKernelSet kernels, in AttentionCall call, in AttentionSlice slice, int firstRow)
+    {
+        (int query, int head) = slice.Place(call.Shape, 0, firstRow);
+        if (call.Q.Stride == call.Shape.Group * Layout.KeyDim)
+        {
+            Cached.PackQueries(kernels, Factor.Of(call.Q.Row(query, head, Layout.KeyDim), Layout.KeyDim, isInnerAdjacent: true), Layout.Rows);
+            return;
+        }
+
+        LoadQueries(call, slice, 0, firstRow);
+        Cached.PackQueries(kernels, Factor.Of(Q(0), Layout.PaddedRows, isInnerAdjacent: false), Layout.PaddedRows);
+    }
 }

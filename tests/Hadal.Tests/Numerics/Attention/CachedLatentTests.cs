@@ -97,6 +97,26 @@ public sealed class CachedLatentTests
     }
 
     [SkippableFact]
+    public void Queries_with_gaps_between_their_rows_give_the_same_bits()
+    {
+        RequireTiles();
+        AttentionShape shape = new(6, 1, 40, 32, 0.2f);
+        using AttentionCase attention = new(shape, [(5, 80, 1), (3, 70, 2)], shared: true);
+        using PagedCase paged = new(attention, ElementType.BF16);
+        Forward(attention, paged.Sequences, attention.Output, null);
+        float[] together = attention.Output.Buffer.AsSpan<float>(0, attention.Output.Rows * attention.Output.Columns).ToArray();
+
+        using NativeBuffer wide = new((long)attention.Q.Rows * (attention.Q.Columns + 3) * sizeof(float));
+        Matrix apart = new Matrix(wide, ElementType.F32, 0, attention.Q.Rows, attention.Q.Columns + 3).ColumnRange(2, attention.Q.Columns);
+        for (int row = 0; row < apart.Rows; row++) attention.Q.Row(row).CopyTo(apart.Row(row));
+        using WorkerPool pool = new(2);
+        Attention.ForwardWith(KernelKind.Generated, pool, shape, apart, paged.Sequences, attention.Output, null, ProductPrecision.BF16);
+        Assert.Equal(
+            Array.ConvertAll(together, BitConverter.SingleToInt32Bits),
+            Array.ConvertAll(attention.Output.Buffer.AsSpan<float>(0, together.Length).ToArray(), BitConverter.SingleToInt32Bits));
+    }
+
+    [SkippableFact]
     public void A_warm_call_allocates_nothing()
     {
         RequireTiles();
@@ -130,7 +150,7 @@ public sealed class CachedLatentTests
         TileCarver carver = new((float*)memory.Data);
         CachedTiles tiles = new(ref carver, kernels, padded, keyDim, rank);
         kernels.Configure();
-        tiles.PackQueries(kernels, (float*)q.Data);
+        tiles.PackQueries(kernels, Factor.Of((float*)q.Data, padded, isInnerAdjacent: false), padded);
         tiles.Score(kernels, cached.Data, keyDim * sizeof(ushort), keys, cached.Data, rows, (float*)scores.Data);
         tiles.AddValues(kernels, cached.Data, keyDim * sizeof(ushort), keys, rows, (float*)scores.Data, (float*)output.Data, rank);
         kernels.Release();

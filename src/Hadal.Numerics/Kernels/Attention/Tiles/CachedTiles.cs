@@ -31,9 +31,9 @@ internal readonly unsafe struct CachedTiles
 
     /// <summary>Rounds and packs queries.</summary>
     /// <param name="kernels">The kernels.</param>
-    /// <param name="q">[KeyDim, padded rows].</param>
-    public void PackQueries(TileKernelSet kernels, float* q) =>
-        TilePacking.Pack(kernels, Factor.Of(q, _paddedRows, isInnerAdjacent: false), isLeft: false, _paddedRows, _keyDim, _queries);
+    /// <param name="q">[rows, KeyDim].</param>
+    /// <param name="rows">Rows that there are.</param>
+    public void PackQueries(TileKernelSet kernels, Factor q, int rows) => TilePacking.Pack(kernels, q, isLeft: false, rows, _keyDim, _queries);
 
     /// <summary>Computes scores; those of rows beyond <paramref name="rows"/> mean nothing.</summary>
     /// <param name="kernels">The kernels.</param>
