@@ -11,7 +11,7 @@ internal readonly unsafe struct PanelCut
 
     private readonly int* _firstParts;   // [groups + 1]
     private readonly int* _firstRows;    // [groups + 1]
-    private readonly int* _panels;       // [groups]: panels of a part
+    private readonly int* _panels;       // [groups]: panels of a part; of groups without rows zero
     private readonly int _groups;
 
     /// <summary>Cuts a product.</summary>
@@ -33,6 +33,12 @@ internal readonly unsafe struct PanelCut
         {
             (_firstRows[g], _firstRows[g + 1]) = offsets.IsEmpty ? (0, c.Rows) : (offsets[g], offsets[g + 1]);
             int rows = _firstRows[g + 1] - _firstRows[g];
+            if (rows == 0)
+            {
+                (_panels[g], _firstParts[g + 1]) = (0, _firstParts[g]);
+                continue;
+            }
+
             _panels[g] = (int)Math.Clamp(partCost / Math.Max(1, PanelCost(PanelBytes, Math.Min(rows, RowBlock), b.Columns)), 1, Panels);
             _firstParts[g + 1] = _firstParts[g] + RowBlocks(rows) * ((Panels + _panels[g] - 1) / _panels[g]);
         }
