@@ -3,8 +3,8 @@ namespace Hadal.Numerics;
 /// <summary>Products of a few rows in generated code (<see cref="FewRowsCode"/>): 16 columns at a time, while those to come are asked for.</summary>
 internal static unsafe class FewRowsProduct
 {
-    // Lines of a row between use and the request for more, and the size of 16 rows that are asked for as a whole while others are used.
-    private const int LinesAhead = 6, MostBytesAhead = 256 * 1024;
+    /// <summary>Lines of a row between use and the request for more, and the size of rows that are asked for as a whole while others are used.</summary>
+    public const int LinesAhead = 6, MostBytesAhead = 256 * 1024;
 
     /// <summary>Computes as many leading columns as whole registers cover.</summary>
     /// <param name="product">The product.</param>
@@ -20,11 +20,7 @@ internal static unsafe class FewRowsProduct
         for (int n = 0; n < columns; n += TileShape.Rows)
         {
             float* c = product.C + n;
-            if (!product.Accumulate)
-            {
-                for (int m = 0; m < product.M; m++) new Span<float>(c + m * product.CStride, TileShape.Rows).Clear();
-            }
-
+            if (!product.Accumulate) Clear(product.M, c, product.CStride, TileShape.Rows);
             if (lines == 0) continue;
 
             // Behind the last columns lies what nobody may want; the lines that are used now are there already.
@@ -43,5 +39,11 @@ internal static unsafe class FewRowsProduct
             };
             ((delegate* unmanaged[SuppressGCTransition]<void*, void>)kernel)(&arguments);
         }
+    }
+
+    /// <summary>Lets the sums of some columns begin at zero.</summary>
+    public static void Clear(int rows, float* c, long stride, int columns)
+    {
+        for (int m = 0; m < rows; m++) new Span<float>(c + m * stride, columns).Clear();
     }
 }

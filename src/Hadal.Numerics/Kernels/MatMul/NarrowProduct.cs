@@ -63,7 +63,8 @@ internal static unsafe class NarrowProduct<TSimd, TVector>
 
         // What is small enough is asked for as a whole: rows in turn would be over before memory delivers at its full speed.
         long bytes = product.K * product.B.RowBytes;
-        bool isShort = CacheLines.ReadsStraight && bytes <= MostBytesAhead;
+        bool isWhole = product.B.RowBytes == product.N * (product.B.IsBFloat16 ? sizeof(ushort) : sizeof(float));
+        bool isShort = CacheLines.ReadsStraight && isWhole && bytes <= MostBytesAhead;
         if (isShort) CacheLines.PrefetchToSecondLevel(product.B.Data, (int)(bytes / CacheLines.Size));
         for (int k = 0; k < product.K; k += RowsAtOnce)
         {

@@ -13,10 +13,6 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
     /// <summary>Rows whose sums, twice, fit the registers beside a block that is being transposed.</summary>
     public const int MostRows = 4;
 
-    // Lines of a row between use and the request for more, and the size of rows that are asked for as a whole.
-    private const int LinesAhead = 6;
-    private const int MostBytesAhead = 256 * 1024;
-
     // Columns, rows of the factor, at a time, eight at least: the chains of two registers run side by side, unless so many rows in turn slow
     // the memory down.
     private static int MostColumns => CacheLines.ReadsStraight && TSimd.Lanes >= 8 ? TSimd.Lanes : 2 * TSimd.Lanes;
@@ -37,14 +33,14 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
     {
         int columns = product.N / TSimd.Lanes * TSimd.Lanes, step = product.B.IsBFloat16 ? 32 : 16, lines = product.K / step;
         long setBytes = MostColumns * product.B.RowBytes;
-        bool isShort = setBytes <= MostBytesAhead;
+        bool isShort = setBytes <= FewRowsProduct.MostBytesAhead;
         if (isShort && CacheLines.ReadsStraight) CacheLines.PrefetchStart(product.B.Data, (int)setBytes, product.Next);
         for (int n = 0; n < columns;)
         {
             bool pair = n + MostColumns <= columns && MostColumns > TSimd.Lanes;
             byte* rows = product.B.From(n, 0).Data;
             float* c = product.C + n, next = pair ? c + TSimd.Lanes : null;
-            if (!product.Accumulate) Clear(product.M, c, product.CStride, pair ? 2 * TSimd.Lanes : TSimd.Lanes);
+            if (!product.Accumulate) FewRowsProduct.Clear(product.M, c, product.CStride, pair ? 2 * TSimd.Lanes : TSimd.Lanes);
             bool isLast = n + MostColumns >= columns && product.Next != null && CacheLines.ReadsStraight;
             byte* ahead = !isShort ? null : isLast ? product.Next : rows + (CacheLines.ReadsStraight ? setBytes : Math.Max(setBytes, CacheLines.AheadBytes));
             AddLines<TRows>(rows, product.B.RowBytes, product.B.IsBFloat16, lines, a, c, next, product.CStride, ahead);
@@ -62,11 +58,6 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
         FewRowsProduct.Compute(product, (byte*)a, lines, kernels.Product(product.M, product.B.IsBFloat16));
         if (lines * step < product.K) AddRest(product, a, columns, lines * step);
         return columns;
-    }
-
-    private static void Clear(int rows, float* c, long stride, int columns)
-    {
-        for (int m = 0; m < rows; m++) new Span<float>(c + m * stride, columns).Clear();
     }
 
     // What is left of k when lines are used up.
@@ -107,7 +98,7 @@ internal static unsafe class TransposedProduct<TSimd, TVector>
     {
         if (ahead == null)
         {
-            CacheLines.PrefetchRows(first + (line + LinesAhead) * CacheLines.Size, rowBytes, MostColumns);
+            CacheLines.PrefetchRows(first + (line + FewRowsProduct.LinesAhead) * CacheLines.Size, rowBytes, MostColumns);
             return;
         }
 
