@@ -14,7 +14,8 @@ public interface IParallelJob
 /// <summary>
 /// Threads that wait for work by spinning for some microseconds and then sleep, so that a chain of kernels pays no wake-up and an
 /// idle process costs nothing. Worker w of W begins with the parts [w*P/W, (w+1)*P/W), so that it meets again what its caches hold, and
-/// then takes over what others have not begun: on a busy machine nobody waits for a worker that the system has not woken yet.
+/// then takes over what others have not begun: on a busy machine nobody waits for a worker that the system has not woken yet. While it waits it
+/// asks memory for what it will probably read next (<see cref="ReadAhead"/>).
 /// A part computes whole results, so they depend neither on the number of workers nor on which of them computes what.
 /// </summary>
 public sealed unsafe class WorkerPool : IDisposable
@@ -25,8 +26,8 @@ public sealed unsafe class WorkerPool : IDisposable
     // Pauses of a caller before it lets others have its processor: longer than a part, and none oversleeps the end by much.
     private const int ShortWaits = 500;
 
-    // A share is handed out in so many blocks: few enough to cost nothing, enough for a share to be helped with half way.
-    private const int BlocksPerShare = 4;
+    // A share is handed out in so many blocks: few enough to cost nothing, enough for a share to be helped with until shortly before its end.
+    private const int BlocksPerShare = 8;
 
     private readonly Worker[] _workers;
     private readonly Share[] _shares;
@@ -94,8 +95,10 @@ public sealed unsafe class WorkerPool : IDisposable
                 if (Interlocked.CompareExchange(ref worker.Sleeping, 0, 1) == 1) worker.Wake.Release();
             }
 
+            ReadAhead ahead = ReadAhead.Own;
+            ahead.Begin();
             ExecuteFrom(0, epoch);
-            for (int round = 0; round < ShortWaits && Volatile.Read(ref _unfinished) != 0; round++) Thread.SpinWait(1);
+            for (int round = 0; round < ShortWaits && Volatile.Read(ref _unfinished) != 0; round++) WaitShortly(ahead);
             SpinWait wait = default;
             while (Volatile.Read(ref _unfinished) != 0) wait.SpinOnce(sleep1Threshold: -1);
         }
@@ -130,20 +133,28 @@ public sealed unsafe class WorkerPool : IDisposable
     private void WorkLoop(Worker worker, int index)
     {
         int seen = 0;
+        ReadAhead ahead = ReadAhead.Own;
         while (true)
         {
-            seen = WaitForEpochAfter(seen, worker);
+            seen = WaitForEpochAfter(seen, worker, ahead);
             if (_stopping)
             {
                 Interlocked.Decrement(ref _unfinished);
                 return;
             }
 
+            ahead.Begin();
             ExecuteFrom(index, seen);
         }
     }
 
-    private int WaitForEpochAfter(int seen, Worker worker)
+    // A pause, or some lines of what the thread will probably read next.
+    private static void WaitShortly(ReadAhead ahead)
+    {
+        if (!ahead.Ask()) Thread.SpinWait(1);
+    }
+
+    private int WaitForEpochAfter(int seen, Worker worker, ReadAhead ahead)
     {
         while (true)
         {
@@ -151,7 +162,7 @@ public sealed unsafe class WorkerPool : IDisposable
             {
                 int epoch = Volatile.Read(ref _epoch);
                 if (epoch != seen) return epoch;
-                Thread.SpinWait(1);
+                WaitShortly(ahead);
             }
 
             // Announce the sleep, then look once more: either the caller sees the flag and releases us, or we see its epoch. Whoever

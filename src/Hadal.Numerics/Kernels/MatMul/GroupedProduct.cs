@@ -95,10 +95,12 @@ internal static unsafe class GroupedProduct<TSimd, TVector>
             int index = Find(part), rowParts = RowParts(_groups.Rows(_filled[index]));
             int row = (part - _first[index]) % rowParts * RowBlock, column = (part - _first[index]) / rowParts * _columnBlock;
             Product product = _groups.Select(_filled[index]);
+            Factor right = product.B.From(column, 0);
+            ReadAhead.Note(right.Data);
             Compute(product with
             {
                 A = product.A.From(row, 0),
-                B = product.B.From(column, 0),
+                B = right,
                 C = product.C + row * product.CStride + column,
                 M = Math.Min(RowBlock, product.M - row),
                 N = Math.Min(_columnBlock, product.N - column),

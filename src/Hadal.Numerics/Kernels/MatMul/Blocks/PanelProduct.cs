@@ -227,14 +227,15 @@ internal static unsafe class PanelProduct
         public void Execute(int part)
         {
             cut.Find(part, out int group, out int firstRow, out int rows, out int firstPanel, out int panels);
+            byte* weights = _weights + (long)group * cut.Panels * cut.PanelBytes, end = weights + cut.Panels * cut.PanelBytes;
+            ReadAhead.Note(weights + firstPanel * cut.PanelBytes);
             float* scratch = PackingScratch.Local(RowBlock * PanelLayout.Rows + TRunner.ScratchBytes / sizeof(float));
             float* edge = (float*)((byte*)scratch + TRunner.ScratchBytes);
             for (int panel = firstPanel; panel < firstPanel + panels; panel++)
             {
                 int column = panel * PanelLayout.Rows, columns = Math.Min(PanelLayout.Rows, _columns - column);
                 float* results = _results + firstRow * _resultStride + column;
-                byte* weights = _weights + (long)group * cut.Panels * cut.PanelBytes;
-                byte* at = weights + panel * cut.PanelBytes, end = weights + cut.Panels * cut.PanelBytes;
+                byte* at = weights + panel * cut.PanelBytes;
                 if (columns == PanelLayout.Rows)
                 {
                     Multiply(at, end, firstRow, rows, new PanelSums(results, _resultStride, !accumulate), (byte*)scratch);

@@ -94,8 +94,14 @@ internal static unsafe class TiledProduct
         public void Execute(int part)
         {
             TiledPlan* plan = plans + Find(part);
-            if (packs) plan->Pack(kernels, part - plan->FirstPacking);
-            else plan->Compute(kernels, part - plan->FirstPart, part + 1 < parts ? Start(part + 1) : null);
+            if (packs)
+            {
+                plan->Pack(kernels, part - plan->FirstPacking);
+                return;
+            }
+
+            ReadAhead.Note(plan->Start(part - plan->FirstPart));
+            plan->Compute(kernels, part - plan->FirstPart, part + 1 < parts ? Start(part + 1) : null);
         }
 
         private byte* Start(int part)
