@@ -8,14 +8,20 @@ namespace Hadal.Numerics;
 /// <param name="Offsets">
 /// For groups, as <see cref="GroupedMatMul"/> takes them: where the rows of each begin, and the number of rows; a row of I32, [1, G + 1].
 /// </param>
+/// <param name="Sources">
+/// Which row of <paramref name="Input"/> each row of the product takes, a row of I32, [1,M]; null takes them in order. With weights in blocks a row is
+/// rounded once, however often it is taken.
+/// </param>
 public readonly record struct LinearProduct(
-    Matrix Input, Matrix Weight, Matrix Result, ProductPrecision Precision = ProductPrecision.F32, Matrix? Offsets = null)
+    Matrix Input, Matrix Weight, Matrix Result, ProductPrecision Precision = ProductPrecision.F32, Matrix? Offsets = null, Matrix? Sources = null)
 {
     /// <summary>The offsets of groups; empty for a single product.</summary>
     /// <exception cref="ArgumentException">They are no integers.</exception>
-    internal unsafe ReadOnlySpan<int> GroupOffsets => Offsets is not { } offsets ? []
-        : offsets is { ElementType: ElementType.I32, Rows: 1 } ? new ReadOnlySpan<int>(offsets.Data, offsets.Columns)
-        : throw new ArgumentException($"offsets of groups are {offsets.Rows} rows of {offsets.ElementType}, expected one of I32");
+    internal ReadOnlySpan<int> GroupOffsets => Integers(Offsets, "offsets of groups");
+
+    /// <summary>The rows of the input that are taken; empty if they are taken in order.</summary>
+    /// <exception cref="ArgumentException">They are no integers.</exception>
+    internal ReadOnlySpan<int> SourceRows => Integers(Sources, "numbers of rows");
 
     /// <summary>The product for kernels of weights that are not in blocks.</summary>
     internal unsafe ProductGroups Groups
@@ -47,5 +53,10 @@ public readonly record struct LinearProduct(
         GC.KeepAlive(Weight.Buffer);
         GC.KeepAlive(Result.Buffer);
         GC.KeepAlive(Offsets?.Buffer);
+        GC.KeepAlive(Sources?.Buffer);
     }
+
+    private static unsafe ReadOnlySpan<int> Integers(Matrix? row, string what) => row is not { } integers ? []
+        : integers is { ElementType: ElementType.I32, Rows: 1 } ? new ReadOnlySpan<int>(integers.Data, integers.Columns)
+        : throw new ArgumentException($"{what} are {integers.Rows} rows of {integers.ElementType}, expected one of I32");
 }

@@ -17,21 +17,22 @@ internal static class ProductArguments
         }
     }
 
-    /// <summary>Those of a product, or of groups of them, as linear layers have it.</summary>
+    /// <summary>Those of a product, or of groups of them, as linear layers have it; <paramref name="rows"/> is how many of a's it takes, all unless it is given.</summary>
     /// <exception cref="ArgumentException">Shapes or offsets do not fit, or an element type is not one of products.</exception>
-    public static void CheckNt(WorkerPool pool, Matrix a, ReadOnlySpan<int> offsets, bool isGrouped, Matrix b, Matrix c)
+    public static void CheckNt(WorkerPool pool, Matrix a, ReadOnlySpan<int> offsets, bool isGrouped, Matrix b, Matrix c, int? rows = null)
     {
+        int taken = rows ?? a.Rows;
         CheckTypes(pool, a, b, c, allowsBlocks: true);
         if (!isGrouped)
         {
-            CheckShapes("a [M,K] · b [N,K]ᵀ", a, b, c, a.Columns == b.Columns && c.Rows == a.Rows && c.Columns == b.Rows);
+            CheckShapes("a [M,K] · b [N,K]ᵀ", a, b, c, a.Columns == b.Columns && c.Rows == taken && c.Columns == b.Rows);
             return;
         }
 
-        CheckOffsets(offsets, a.Rows);
+        CheckOffsets(offsets, taken);
         int groups = offsets.Length - 1;
         CheckShapes(
-            "groups of a [.,K] · b [N,K]ᵀ", a, b, c, a.Columns == b.Columns && c.Rows == a.Rows && b.Rows == (long)groups * c.Columns, groups);
+            "groups of a [.,K] · b [N,K]ᵀ", a, b, c, a.Columns == b.Columns && c.Rows == taken && b.Rows == (long)groups * c.Columns, groups);
         if (b.ElementType.IsBlocked()) CheckStack(b, groups, c.Columns);
     }
 

@@ -53,19 +53,26 @@ public static class RoutedExpertsOperation
         Tensor offsets = g.Allocate(new Shape(experts + 1), type: ElementType.I32); // expert -> its first sorted row
         SortByExpert(routes.Experts.Integers(), routes.Weights.Shape.Last, sources.Integers(), slots.Integers(), offsets.Integers());
 
-        Tensor sorted = g.Allocate(new Shape(rows, hidden));    // [rows, hidden]
         Tensor gate = g.Allocate(new Shape(rows, width));       // [rows, width]
         Tensor up = g.Allocate(gate.Shape);                     // [rows, width]
         Tensor activated = g.Allocate(gate.Shape);              // [rows, width]
         Tensor down = g.Allocate(new Shape(rows, hidden));      // [rows, hidden]
-        Sort(g, x, sources, sorted);
-        Matrix starts = offsets.AsMatrix();
+        Tensor? sorted = null;                                  // [rows, hidden]
+        if (y.RequiresGradient || !weights.Gate.ElementType.IsBlocked())
+        {
+            sorted = g.Allocate(new Shape(rows, hidden));
+            Sort(g, x, sources, sorted);
+        }
+
+        // Products with weights in blocks take rows by number, and round each once.
+        Matrix input = (sorted ?? x).AsMatrix(), starts = offsets.AsMatrix();
+        Matrix? taken = sorted is null ? sources.AsMatrix() : null;
         LinearProduct besideProduct = default;
         Tensor? besideOutput = besideInput is null ? null : g.Prepare(besideInput, beside, out besideProduct);
         ReadOnlySpan<LinearProduct> products =
         [
-            new(sorted.AsMatrix(), weights.Gate.AsMatrix(), gate.AsMatrix(), g.Precision, starts),
-            new(sorted.AsMatrix(), weights.Up.AsMatrix(), up.AsMatrix(), g.Precision, starts),
+            new(input, weights.Gate.AsMatrix(), gate.AsMatrix(), g.Precision, starts, taken),
+            new(input, weights.Up.AsMatrix(), up.AsMatrix(), g.Precision, starts, taken),
             besideProduct,
         ];
         JointMatMul.Nt(g.Workers, besideInput is null ? products[..2] : products);
@@ -75,7 +82,7 @@ public static class RoutedExpertsOperation
 
         if (y.RequiresGradient)
         {
-            g.Record(new Backpropagation(x, routes, weights, new Saved(sources, slots, offsets, sorted, gate, up, activated, down), y));
+            g.Record(new Backpropagation(x, routes, weights, new Saved(sources, slots, offsets, sorted!, gate, up, activated, down), y));
         }
 
         if (besideInput is not null) g.Complete(besideInput, beside, besideOutput!);

@@ -69,6 +69,49 @@ public sealed class JointMatMulTests
         }
     }
 
+    [Theory]
+    [InlineData(ElementType.F32, 6)]
+    [InlineData(ElementType.F32, 60)]
+    [InlineData(ElementType.BF16, 60)]
+    public void Rows_that_are_taken_by_number_have_the_bits_of_their_copies(ElementType inputType, int taken)
+    {
+        const int N = 48, K = 512;
+        int[] offsets = [0, 0, taken / 3, taken / 3 + 1, taken - 1, taken];
+        using WorkerPool pool = new(2);
+        using BlockedWeights weights = new(5);
+        using Samples samples = new(5);
+        Matrix input = samples.Matrix(9, K, inputType), copies = samples.Matrix(taken, K);
+        int[] sources = [.. Enumerable.Range(0, taken).Select(i => i * 7 % 9)];
+        Embedding.Gather(pool, input, sources, copies);
+        Matrix starts = Integers(offsets), numbers = Integers(sources);
+        foreach (ElementType type in s_types)
+        {
+            Matrix Weight(int rows) => type.IsBlocked() ? weights.Matrix(type, rows, K) : samples.Matrix(rows, K, type);
+            Matrix grouped = Weight(5 * N), second = Weight(5 * N), single = Weight(40);
+            Matrix[] actual = [samples.Matrix(taken, N), samples.Matrix(taken, N), samples.Matrix(taken, 40), samples.Matrix(9, 40)], expected = [.. actual.Select(samples.Copy)];
+            JointMatMul.Nt(
+                pool,
+                [
+                    new(input, grouped, actual[0], Offsets: starts, Sources: numbers), new(input, second, actual[1], Offsets: starts, Sources: numbers),
+                    new(input, single, actual[2], Sources: numbers), new(input, single, actual[3]),
+                ]);
+            Hadal.Numerics.GroupedMatMul.Nt(pool, copies, offsets, grouped, expected[0]);
+            Hadal.Numerics.GroupedMatMul.Nt(pool, copies, offsets, second, expected[1]);
+            Hadal.Numerics.MatMul.Nt(pool, copies, single, expected[2]);
+            Hadal.Numerics.MatMul.Nt(pool, input, single, expected[3]);
+            for (int i = 0; i < 4; i++) Samples.AssertSameBits(expected[i], actual[i], $"{type}, product {i}");
+            Matrix beyond = Integers([.. sources[..^1], 9]);
+            Assert.Throws<ArgumentOutOfRangeException>(() => JointMatMul.Nt(pool, [new(input, single, actual[2], Sources: beyond)]));
+        }
+
+        Matrix Integers(int[] values)
+        {
+            NativeBuffer buffer = new(values.Length * sizeof(int));
+            values.CopyTo(buffer.AsSpan<int>(0, values.Length));
+            return new Matrix(buffer, ElementType.I32, 0, 1, values.Length);
+        }
+    }
+
     [Fact]
     public void Empty_products_are_nothing_to_do_and_wrong_ones_are_refused()
     {

@@ -77,8 +77,11 @@ internal static unsafe class PanelProduct
 
     /// <summary>Floats of memory for activations that are made ready, and for a product with them.</summary>
     public static long Length(Matrix a, ReadOnlySpan<int> offsets, Matrix b) =>
-        JobLength + PanelCut.Length(offsets) + LineFloats
-        + (Rounds(b.ElementType) ? QuantisedRows.Length(a.Rows, a.Columns) + QuantisedRows.TilePadding(a.Rows, a.Columns) : (long)a.Rows * a.Columns);
+        JobLength + PanelCut.Length(offsets) + InputLength(a.Rows, a.Columns, b.ElementType);
+
+    /// <summary>Floats of memory for activations that are made ready.</summary>
+    public static long InputLength(long rows, long columns, ElementType type) =>
+        LineFloats + (Rounds(type) ? QuantisedRows.Length(rows, columns) + QuantisedRows.TilePadding(rows, columns) : rows * columns);
 
     /// <summary>What a product costs, in bytes read, or computed with for as long as that takes.</summary>
     public static long Cost(ReadOnlySpan<int> offsets, Matrix b, Matrix c)
@@ -104,12 +107,26 @@ internal static unsafe class PanelProduct
     {
         bool rounds = Rounds(type);
         if (!rounds && a.ElementType == ElementType.F32) return new PanelInput(default, (float*)a.Data, a.RowStride);
-        PanelInput input = rounds ? new(QuantisedRows.In(memory, a.Rows, a.Columns), null, 0) : new(default, memory, a.Columns);
-        memory += (rounds ? QuantisedRows.Length(a.Rows, a.Columns) : (long)a.Rows * a.Columns) / LineFloats * LineFloats + LineFloats;
+        PanelInput input = Place(rounds, a.Rows, a.Columns, ref memory);
         Preparation preparation = new(a, input, rounds);
         if ((long)a.Rows * a.Columns > AloneElements) pool.Run(ref preparation, a.Rows);
         else preparation.All();
         return input;
+    }
+
+    /// <summary>Rows of activations that were made ready, taken by number, in memory that <paramref name="memory"/> is moved behind.</summary>
+    public static PanelInput Gather(WorkerPool pool, PanelInput input, ReadOnlySpan<int> sources, int columns, ElementType type, ref float* memory)
+    {
+        bool rounds = Rounds(type);
+        PanelInput rows = Place(rounds, sources.Length, columns, ref memory);
+        fixed (int* numbers = sources)
+        {
+            Gathering gathering = new(input, rows, numbers, columns, rounds);
+            if ((long)sources.Length * columns > AloneElements) pool.Run(ref gathering, sources.Length);
+            else gathering.All(sources.Length);
+        }
+
+        return rows;
     }
 
     /// <summary>Adds a product to a region; what its job needs lies in memory that <paramref name="memory"/> is moved behind.</summary>
@@ -125,6 +142,13 @@ internal static unsafe class PanelProduct
             Start start = new(all, job, cut, input, b, c, accumulate, instructions);
             BlockFormats.Apply(b.ElementType, ref start);
         }
+    }
+
+    private static PanelInput Place(bool rounds, int rows, int columns, ref float* memory)
+    {
+        PanelInput input = rounds ? new(QuantisedRows.In(memory, rows, columns), null, 0) : new(default, memory, columns);
+        memory += (rounds ? QuantisedRows.Length(rows, columns) : (long)rows * columns) / LineFloats * LineFloats + LineFloats;
+        return input;
     }
 
     private static bool CanUse(PanelInstructions instructions) => instructions switch
@@ -151,6 +175,21 @@ internal static unsafe class PanelProduct
         {
             if (rounds) input.Rounded.Set(row, ActivationRows.Get(a, row, a.ElementType == ElementType.F32 ? null : PackingScratch.Local(a.Columns)));
             else ActivationRows.Get(a, row, input.Values + row * input.Stride);
+        }
+    }
+
+    // Copies of rows that were made ready.
+    private readonly struct Gathering(PanelInput from, PanelInput to, int* sources, int columns, bool rounds) : IParallelJob
+    {
+        public void All(int rows)
+        {
+            for (int row = 0; row < rows; row++) Execute(row);
+        }
+
+        public void Execute(int row)
+        {
+            if (rounds) to.Rounded.Copy(row, from.Rounded, sources[row]);
+            else new ReadOnlySpan<float>(from.Values + sources[row] * from.Stride, columns).CopyTo(new Span<float>(to.Values + row * to.Stride, columns));
         }
     }
 

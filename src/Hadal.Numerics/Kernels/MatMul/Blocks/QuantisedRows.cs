@@ -72,6 +72,13 @@ internal readonly unsafe struct QuantisedRows(sbyte* bytes, ActivationScale* sca
         }
     }
 
+    /// <summary>Takes a row of others of the same width.</summary>
+    public void Copy(long row, QuantisedRows from, long source)
+    {
+        new ReadOnlySpan<sbyte>(from.Bytes(source, 0), columns).CopyTo(new Span<sbyte>(Bytes(row, 0), columns));
+        new ReadOnlySpan<ActivationScale>(from.Scales(source, 0), columns / Block).CopyTo(new Span<ActivationScale>(Scales(row, 0), columns / Block));
+    }
+
     /// <summary>The definition.</summary>
     public static ActivationScale Reference(float* values, sbyte* bytes)
     {
