@@ -4,6 +4,7 @@ using System.CommandLine.Parsing;
 using Hadal.Checkpoints;
 using Hadal.Cli.Commands;
 using Hadal.Data;
+using Hadal.Inference;
 using Hadal.Models;
 using Hadal.Numerics;
 using Hadal.Reinforcement.Tasks;
@@ -18,24 +19,28 @@ internal static class CommandLine
 {
     public const int Ok = 0, Failed = 1, BadUsage = 2;
 
+    /// <summary>All verbs.</summary>
+    public static RootCommand CreateRoot() => new("DeepSeek's recipe on the computer you already have.")
+    {
+        InfoCommand.Create(),
+        ParityCommand.Create(),
+        BenchCommand.Create(),
+        TokenizeCommand.Create(),
+        GenerateCommand.Create(),
+        ChatCommand.Create(),
+        EvalCommand.Create(),
+        TrainCommand.Create(),
+        CompareCommand.Create(),
+        ConvertCommand.Create(),
+        QuantizeCommand.Create(),
+        ServeCommand.Create(),
+        QuickstartCommand.Create(),
+    };
+
+    /// <summary>Runs what is asked for.</summary>
     public static int Run(string[] args)
     {
-        RootCommand root = new("DeepSeek's recipe on the computer you already have.")
-        {
-            InfoCommand.Create(),
-            ParityCommand.Create(),
-            BenchCommand.Create(),
-            TokenizeCommand.Create(),
-            GenerateCommand.Create(),
-            ChatCommand.Create(),
-            EvalCommand.Create(),
-            TrainCommand.Create(),
-            CompareCommand.Create(),
-            ConvertCommand.Create(),
-            QuantizeCommand.Create(),
-            ServeCommand.Create(),
-            QuickstartCommand.Create(),
-        };
+        RootCommand root = CreateRoot();
         if (args.Length == 0)
         {
             root.Parse("--help").Invoke();
@@ -44,7 +49,7 @@ internal static class CommandLine
 
         ParseResult parsed = root.Parse(args);
         IEnumerable<string> unknown = UnknownOptions(parsed).Select(option => $"Unrecognized option '{option}'.");
-        string[] errors = [.. parsed.Errors.Select(error => error.Message), .. unknown];
+        string[] errors = [.. parsed.Errors.GroupBy(Symbol).Select(Sentence), .. unknown];
         if (errors.Length > 0)
         {
             PrintError($"{string.Join(' ', errors)} See 'hadal {Verb(parsed)}--help'.");
@@ -73,7 +78,7 @@ internal static class CommandLine
 
     // What a wrong file, folder or setting can cause; anything else is a defect of ours and deserves its stack trace.
     private static bool IsUsersMistake(Exception e) => e is
-        CheckpointException or ConfigurationException or TokenizerException or TemplateException or DataException or RecipeException or TrainingDivergedException or ProblemFileException
+        CheckpointException or ConfigurationException or TokenizerException or TemplateException or DataException or RecipeException or TrainingDivergedException or ProblemFileException or ContextLengthException
             or FormatException or IOException or UnauthorizedAccessException or OutOfMemoryException;
 
     // The parser takes an option that it doesn't know for an argument where one fits; after "--" it may be one.
@@ -85,5 +90,21 @@ internal static class CommandLine
     // One line, whatever a path or a file put into the message.
     private static void PrintError(string message) => Console.Error.WriteLine($"hadal: {PlainText.OneLine(message)}");
 
-    private static string Verb(ParseResult parsed) => parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
+    private static SymbolResult? Symbol(ParseError error) => error.SymbolResult is ArgumentResult { Parent: OptionResult option } ? option : error.SymbolResult;
+
+    // Of what is wrong with an option the last sentence is its own (OptionRules), and the parser's before it names types of .NET; a list of what
+    // fits has lines.
+    private static string Sentence(IGrouping<SymbolResult?, ParseError> errors)
+    {
+        IEnumerable<string> messages = errors.Select(error => error.Message);
+        string message = errors.Key is OptionResult ? messages.Last() : string.Join(' ', messages);
+        return string.Join(' ', message.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    private static string Verb(ParseResult parsed)
+    {
+        string verbs = "";
+        for (SymbolResult? result = parsed.CommandResult; result is CommandResult { Command: not RootCommand } command; result = command.Parent) verbs = $"{command.Command.Name} {verbs}";
+        return verbs;
+    }
 }

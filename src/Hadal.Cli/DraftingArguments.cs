@@ -17,19 +17,13 @@ internal sealed class DraftingArguments
     /// <summary>Adds the options to a verb.</summary>
     public DraftingArguments(Command command)
     {
-        _speculate.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<string?>() is { Length: 0 }) result.AddError($"--speculate takes '{DraftSource.Modules}', '{DraftSource.Lookup}' or a folder.");
-        });
-        _draftTokens.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int?>() < 1) result.AddError("--draft-tokens takes a number from 1 on.");
-        });
+        _speculate.Require(value => value is not "", $"'{DraftSource.Modules}', '{DraftSource.Lookup}' or a folder");
+        _draftTokens.RequireAtLeast(1);
         command.Add(_speculate);
         command.Add(_draftTokens);
         command.Validators.Add(result =>
         {
-            if (result.GetValue(_speculate) is null && result.GetValue(_draftTokens) is not null) result.AddError("--draft-tokens goes with --speculate.");
+            if (result.GetValue(_speculate) is null && result.GetResult(_draftTokens) is not null) result.AddError("--draft-tokens goes with --speculate.");
         });
     }
 

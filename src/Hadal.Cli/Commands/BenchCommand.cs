@@ -11,15 +11,9 @@ internal static class BenchCommand
     public static Command Create()
     {
         Option<int> rounds = new("--rounds") { Description = "Rounds; the best counts.", DefaultValueFactory = _ => 5, Recursive = true };
-        rounds.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() < 1) result.AddError("--rounds takes a number from 1 on.");
-        });
+        rounds.RequireAtLeast(1);
         Option<int> threads = new("--threads") { Description = "Worker threads for kernels; 0 takes one for each processor.", Recursive = true };
-        threads.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() < 0) result.AddError("--threads takes a number from 0 on.");
-        });
+        threads.RequireAtLeast(0);
         Option<bool> json = JsonOutput.Option();
         json.Recursive = true;
         Command kernels = new("kernels", "Measure kernels beside the ceilings of this machine, in one run; what bench does when nothing is named.");

@@ -21,7 +21,8 @@ internal static class ChatCommand
         SamplingArguments sampling = new(temperature: 0.7f, topP: 0.95f);
         Option<long?> seed = new("--seed") { Description = "The same seed draws the same answers to the same words; a random one by default." };
         Option<int?> maxTokens = new("--max-tokens") { Description = "Most tokens of an answer, thoughts included; what the context leaves by default." };
-        SamplingArguments.Require(maxTokens, value => value is null or >= 1, "a number from 1 on");
+        maxTokens.RequireAtLeast(1);
+        seed.RequireInteger();
         Command command = new("chat", "Talk with a model.") { model, template, system, seed, maxTokens, type, precision };
         sampling.AddTo(command);
         // Not asynchronous, so that Ctrl-C is this verb's own: it stops an answer and not the program.

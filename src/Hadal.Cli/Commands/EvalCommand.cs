@@ -25,10 +25,7 @@ internal static class EvalCommand
         task.AcceptOnlyFromAmong([Perplexity, .. TaskEvaluation.Tasks]);
         Option<string?> file = new("--file") { Description = "Text to predict, for perplexity." };
         Option<int?> window = new("--window") { Description = $"Tokens of a window; by default {DefaultWindow}, or the model's context if that is shorter." };
-        window.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int?>() < 2) result.AddError("--window takes a number from 2 on.");
-        });
+        window.RequireAtLeast(2);
         Option<bool> json = JsonOutput.Option();
         TaskEvaluation tasks = new();
         Command command = new("eval", "Measure how good a model is at a task.") { model, task, file, window, type, precision, json };

@@ -27,7 +27,8 @@ internal static class GenerateCommand
         SamplingArguments sampling = new(temperature: 1, topP: 1);
         Option<int> seed = new("--seed") { Description = "The same seed draws the same text." };
         Option<bool> json = JsonOutput.Option();
-        SamplingArguments.Require(maxTokens, value => value >= 1, "a number from 1 on");
+        maxTokens.RequireAtLeast(1);
+        seed.RequireInteger();
         Command command = new("generate", "Continue a prompt, or many.") { model, prompt, prompts, output, maxTokens, seed, type, precision, json };
         sampling.AddTo(command);
         DraftingArguments drafting = new(command);

@@ -64,10 +64,7 @@ internal sealed class ModelBenchCommand
     {
         ModelBenchCommand options = new("0,4096", leastContext: 0, rounds, threads, json);
         Option<int> tokens = new("--tokens") { Description = "Tokens of the prompt.", DefaultValueFactory = _ => 512 };
-        tokens.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() < 1) result.AddError("--tokens takes a number from 1 on.");
-        });
+        tokens.RequireAtLeast(1);
         Command command = options.Build("prefill", "Measure taking in a prompt, from the request to the first token.");
         command.Options.Add(tokens);
         command.SetAction(parsed => options.RunPrefill(parsed, parsed.GetValue(tokens)));
@@ -179,10 +176,7 @@ internal sealed class ModelBenchCommand
     private static Option<string> Numbers(string name, string description, string byDefault, int least)
     {
         Option<string> option = new(name) { Description = description, DefaultValueFactory = _ => byDefault };
-        option.Validators.Add(result =>
-        {
-            if (Parse(result.GetValueOrDefault<string>() ?? "", least) is null) result.AddError($"{name} takes numbers from {least} on with commas between them.");
-        });
+        option.Require(text => Parse(text ?? "", least) is not null, $"numbers from {least} on with commas between them");
         return option;
     }
 

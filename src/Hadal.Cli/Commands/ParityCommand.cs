@@ -28,7 +28,7 @@ internal static class ParityCommand
         Option<double> gradientTolerance = Bound(
             "--grads-tolerance", new ParityOptions().GradientTolerance, "Largest relative L2 norm of a gradient's difference.");
         Option<MlaForm?> form = new("--mla") { Description = "Form of latent attention in the forward comparison." };
-        form.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, Enum.GetNames<MlaForm>());
+        form.RequireName();
         Option<bool> json = JsonOutput.Option();
         Command command = new("parity", "Compare what this build computes with another implementation's saved results.")
         {
@@ -57,19 +57,12 @@ internal static class ParityCommand
     }
 
     // A bound that is infinite or not a number would make the comparison say nothing.
-    private static Option<double> Bound(string name, double fallback, string description) => new(name)
+    private static Option<double> Bound(string name, double fallback, string description)
     {
-        Description = description,
-        DefaultValueFactory = _ => fallback,
-        CustomParser = result =>
-        {
-            string text = result.Tokens[0].Value;
-            bool isNumber = double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double bound);
-            if (isNumber && double.IsFinite(bound) && bound >= 0) return bound;
-            result.AddError($"{name} is '{text}', expected a number of at least 0.");
-            return fallback;
-        },
-    };
+        Option<double> bound = new(name) { Description = description, DefaultValueFactory = _ => fallback };
+        bound.Require(value => double.IsFinite(value) && value >= 0, "a number from 0 on");
+        return bound;
+    }
 
     private static int Run(string model, ParityOptions options, bool json)
     {

@@ -15,12 +15,10 @@ internal static class QuickstartCommand
     public static Command Create()
     {
         Option<double> budget = new("--budget") { Description = "Minutes that it may take on this machine.", DefaultValueFactory = _ => DefaultMinutes };
-        budget.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<double>() is not (>= LeastMinutes and <= MostMinutes)) result.AddError($"--budget takes minutes from {LeastMinutes} to {MostMinutes}.");
-        });
+        budget.Require(value => value is >= LeastMinutes and <= MostMinutes, $"minutes from {LeastMinutes} to {MostMinutes}");
         Option<string> output = new("--output") { Description = "The folder that it makes, or goes on with.", DefaultValueFactory = _ => Path.Combine("runs", "quickstart") };
         Option<int> seed = new("--seed") { Description = "Decides the world, the weights and the samples.", DefaultValueFactory = _ => 1 };
+        seed.RequireInteger();
         Option<bool> smoke = new("--smoke") { Description = "See in a minute that every part runs; teaches nothing." };
         Option<bool> plain = new("--plain") { Description = "Print lines even where there is a terminal." };
         Option<bool> json = JsonOutput.Option();

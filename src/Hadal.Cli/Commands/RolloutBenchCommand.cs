@@ -17,10 +17,7 @@ internal static class RolloutBenchCommand
         Option<int> problems = Count("--problems", "Problems of a step.", 16), samples = Count("--samples", "Answers to each.", 16);
         Option<int> maxTokens = Count("--max-tokens", "Most tokens of an answer.", 256), atOnce = Count("--at-once", "Sequences side by side.", 64);
         Option<float> temperature = new("--temperature") { Description = "Sampling temperature.", DefaultValueFactory = _ => 1 };
-        temperature.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<float>() is not (>= 0 and < float.PositiveInfinity)) result.AddError("--temperature takes a number from 0 on.");
-        });
+        temperature.Require(value => value is >= 0 and < float.PositiveInfinity, "a number from 0 on");
         Command command = new("rollouts", "Measure the rollouts of a step of GRPO with and without shared prompts and speculation.") { model, problems, samples, maxTokens, atOnce, temperature };
         command.SetAction(parsed =>
         {
@@ -50,10 +47,7 @@ internal static class RolloutBenchCommand
     private static Option<int> Count(string name, string description, int byDefault)
     {
         Option<int> option = new(name) { Description = description, DefaultValueFactory = _ => byDefault };
-        option.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<int>() < 1) result.AddError($"{name} takes a number from 1 on.");
-        });
+        option.RequireAtLeast(1);
         return option;
     }
 

@@ -15,9 +15,9 @@ internal sealed class SamplingArguments
     {
         _temperature = new Option<float>("--temperature") { Description = "Divides the logits; 0 takes the best token.", DefaultValueFactory = _ => temperature };
         _topP = new Option<float>("--top-p") { Description = "Draw from the best tokens of this joint probability.", DefaultValueFactory = _ => topP };
-        Require(_temperature, value => value >= 0 && float.IsFinite(value), "a number from 0 on");
-        Require(_topK, value => value >= 0, "a number from 0 on");
-        Require(_topP, value => value is > 0 and <= 1, "a number above 0, up to 1");
+        _temperature.Require(value => value >= 0 && float.IsFinite(value), "a number from 0 on");
+        _topK.RequireAtLeast(0);
+        _topP.Require(value => value is > 0 and <= 1, "a number above 0, up to 1");
     }
 
     /// <summary>Makes them options of a command.</summary>
@@ -36,10 +36,4 @@ internal sealed class SamplingArguments
         TopP = parsed.GetValue(_topP),
         Seed = seed,
     };
-
-    /// <summary>Refuses other values of an option; one that isn't given is null where the option allows it.</summary>
-    public static void Require<T>(Option<T> option, Func<T, bool> holds, string expected) => option.Validators.Add(result =>
-    {
-        if (!holds(result.GetValueOrDefault<T>()!)) result.AddError($"{option.Name} takes {expected}.");
-    });
 }

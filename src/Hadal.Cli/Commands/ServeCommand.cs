@@ -39,19 +39,19 @@ internal static class ServeCommand
         Option<string[]> origins = new("--cors-origin") { Description = "An origin whose pages may call the server from a browser; may be given several times." };
         Option<bool> verbose = new("--verbose") { Description = "Log each request, without its text." };
         Option<bool> json = JsonOutput.Option();
-        Require(host, value => Address(value) is not null, "an IP address, or localhost");
-        Require(name, value => value is null || (value.Length > 0 && !value.Any(char.IsControl)), "text on one line");
-        Require(port, value => value is >= 0 and <= IPEndPoint.MaxPort, $"a number from 0 to {IPEndPoint.MaxPort}");
-        foreach (Option<int> count in (ReadOnlySpan<Option<int>>)[maxRunning, maxSamples]) Require(count, value => value >= 1, "a number from 1 on");
-        Require(maxQueued, value => value >= 0, "a number from 0 on");
-        Require(cacheBytes, value => value >= 0, "a number from 0 on");
-        Require(cacheType, value => value is null or ElementType.F32 or ElementType.BF16 or ElementType.F8E4M3, "F32, BF16 or F8E4M3");
-        Require(maxBytes, value => value >= 1, "a number from 1 on");
-        Require(maxContext, value => value is null or >= 2, "a number from 2 on");
-        Require(maxTokens, value => value is null or >= 1, "a number from 1 on");
-        Require(timeout, value => value is > 0 and <= 86400, "a number above 0, up to 86400");
-        Require(drain, value => value is >= 0 and <= 86400, "a number from 0 to 86400");
-        Require(keys, value => value is null || Array.TrueForAll(value, key => key.Length > 0 && key.All(c => c is > ' ' and <= '~')), "visible ASCII without spaces");
+        host.Require(value => Address(value) is not null, "an IP address, or localhost");
+        name.Require(value => value is null || (value.Length > 0 && !value.Any(char.IsControl)), "text on one line");
+        port.Require(value => value is >= 0 and <= IPEndPoint.MaxPort, $"a number from 0 to {IPEndPoint.MaxPort}");
+        foreach (Option<int> count in (ReadOnlySpan<Option<int>>)[maxRunning, maxSamples]) count.RequireAtLeast(1);
+        maxQueued.RequireAtLeast(0);
+        cacheBytes.Require(value => value >= 0, "a number from 0 on");
+        cacheType.Require(value => value is null or ElementType.F32 or ElementType.BF16 or ElementType.F8E4M3, "F32, BF16 or F8E4M3");
+        maxBytes.Require(value => value >= 1, "a number from 1 on");
+        maxContext.RequireAtLeast(2);
+        maxTokens.RequireAtLeast(1);
+        timeout.Require(value => value is > 0 and <= 86400, "a number above 0, up to 86400");
+        drain.Require(value => value is >= 0 and <= 86400, "a number from 0 to 86400");
+        keys.Require(value => value is null || Array.TrueForAll(value, key => key.Length > 0 && key.All(c => c is > ' ' and <= '~')), "visible ASCII without spaces");
         Command command = new("serve", "Serve a model behind OpenAI's endpoints.")
         {
             model, host, port, keys, name, maxRunning, maxQueued, cacheBytes, cacheType, type, precision, maxContext, maxTokens, maxSamples, maxBytes, timeout, drain, origins, verbose, json,
@@ -94,11 +94,6 @@ internal static class ServeCommand
             parsed.GetValue(json)).GetAwaiter().GetResult());
         return command;
     }
-
-    private static void Require<T>(Option<T> option, Func<T, bool> holds, string expected) => option.Validators.Add(result =>
-    {
-        if (!holds(result.GetValueOrDefault<T>()!)) result.AddError($"{option.Name} takes {expected}.");
-    });
 
     private static IPAddress? Address(string host) => host == "localhost" ? IPAddress.Loopback : IPAddress.TryParse(host, out IPAddress? address) ? address : null;
 

@@ -38,13 +38,11 @@ internal sealed class TaskEvaluation
     public void AddTo(Command command)
     {
         foreach (Option option in (Option[])[_problems, _count, _size, _terse, _readOut, _style, _samples, _temperature, _maxTokens, _seed, _transcripts]) command.Add(option);
-        Require(_count, 1);
-        Require(_samples, 1);
-        Require(_maxTokens, 1);
-        _temperature.Validators.Add(result =>
-        {
-            if (result.GetValueOrDefault<float?>() is { } given && !(given >= 0 && float.IsFinite(given))) result.AddError("--temperature takes a number from 0 on.");
-        });
+        foreach (Option<int> count in (ReadOnlySpan<Option<int>>)[_count, _samples, _maxTokens]) count.RequireAtLeast(1);
+        _size.RequireInteger();
+        _seed.RequireInteger();
+        _style.RequireName();
+        _temperature.Require(value => value is null or (>= 0 and < float.PositiveInfinity), "a number from 0 on");
     }
 
     public bool HasProblems(CommandResult result) => result.GetValue(_problems) is not null;
@@ -106,11 +104,6 @@ internal sealed class TaskEvaluation
         if (score.Samples == 1) return;
         foreach ((int k, double pass) in score.PassAtK) Line($"k = {k,-4} one of k right {pass,7:P1}   vote of k right {score.ConsensusAtK[k],7:P1}");
     }
-
-    private static void Require(Option<int> option, int least) => option.Validators.Add(result =>
-    {
-        if (result.GetValueOrDefault<int>() < least) result.AddError($"{option.Name} takes a number from {least} on.");
-    });
 
     private static void Line(FormattableString line) => Console.Out.WriteLine(line.ToString(CultureInfo.InvariantCulture));
 }

@@ -75,6 +75,7 @@ internal static class TokenizeCommand
             AllowMultipleArgumentsPerToken = true,
         };
         Option<int> size = new("--vocab-size") { Description = "Number of tokens: special ones, 256 bytes, merges.", Required = true };
+        size.RequireInteger();
         Option<string> output = new("--output") { Description = "Folder for tokenizer.json and tokenizer_config.json.", Required = true };
         Option<string[]> special = new("--special")
         {
@@ -89,6 +90,7 @@ internal static class TokenizeCommand
             DefaultValueFactory = _ => "gpt-2",
         };
         Option<int> threads = new("--threads") { Description = "Threads that count; 0 takes one for each processor." };
+        threads.RequireAtLeast(0);
         Option<bool> json = JsonOutput.Option();
         Command command = new("train", "Train a byte-level vocabulary.") { input, size, output, special, bos, eos, pattern, threads, json };
         command.SetAction(parsed =>

@@ -1,3 +1,5 @@
+using System.CommandLine;
+using System.CommandLine.Help;
 using Hadal.Tests.Checkpoints;
 
 namespace Hadal.Tests.Cli;
@@ -6,6 +8,16 @@ namespace Hadal.Tests.Cli;
 [Collection(ConsoleRun.Name)]
 public sealed class CommandLineTests : IDisposable
 {
+    // What verbs miss first, before they look at other options.
+    private static readonly Dictionary<string, string[]> s_valid = new()
+    {
+        ["parity"] = ["model", "expected"],
+        ["generate"] = ["model", "--prompt", "text"],
+        ["eval"] = ["model", "--task", "countdown"],
+        ["decode"] = ["--shape", "small"],
+        ["prefill"] = ["--shape", "small"],
+    };
+
     private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
@@ -32,6 +44,30 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("bench", "--nonsense")]
     public void A_wrong_call_is_exit_code_2_and_one_line_that_points_to_the_help(params string[] arguments) =>
         ConsoleRun.Run(arguments).RequireError(2, "--help'.");
+
+    [Fact]
+    public void Text_where_a_number_or_a_name_belongs_is_told_in_the_words_of_the_option()
+    {
+        int options = 0;
+        Try(Hadal.Cli.CommandLine.CreateRoot(), []);
+        Assert.InRange(options, 50, 500);
+
+        void Try(Command command, string[] path)
+        {
+            foreach (Option option in command.Options.Where(option => option is not (HelpOption or VersionOption) && option.ValueType != typeof(bool)))
+            {
+                Type type = Nullable.GetUnderlyingType(option.ValueType) ?? option.ValueType;
+                if (!type.IsPrimitive && !type.IsEnum) continue;
+                HadalProcess run = ConsoleRun.Run([.. path, .. s_valid.GetValueOrDefault(command.Name, []), option.Name, "x1x"]);
+                run.RequireError(2, $"{option.Name} ", $"'hadal {string.Concat(path.Select(verb => $"{verb} "))}--help'.");
+                Assert.DoesNotContain("System.", run.Error, StringComparison.Ordinal);
+                Assert.DoesNotContain("Hadal.", run.Error, StringComparison.Ordinal);
+                options++;
+            }
+
+            foreach (Command verb in command.Subcommands) Try(verb, [.. path, verb.Name]);
+        }
+    }
 
     [Fact]
     public void Without_arguments_the_help_is_shown_and_the_exit_code_is_2()

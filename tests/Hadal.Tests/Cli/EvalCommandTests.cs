@@ -49,6 +49,9 @@ public sealed class EvalCommandTests : IDisposable
         Assert.All(lines, line => Assert.False(line.GetProperty("correct").GetBoolean()));
         Assert.Equal("a3 b7 c25 =four.six", lines[0].GetProperty("prompt").GetString());
         ConsoleRun.Run("eval", model, "--task", "countdown", "--problems", _folder.At("missing")).RequireError(1, "missing");
+        string tooLong = _folder.At("long.jsonl");
+        File.WriteAllText(tooLong, $$"""{"prompt":"1","answer":"1"}{{'\n'}}{"prompt":"{{string.Concat(Enumerable.Repeat("7 ", 20_000))}}","answer":"7"}""");
+        ConsoleRun.Run("eval", model, "--task", "file", "--problems", tooLong).RequireError(1, "the prompt of problem 2 has", "for this model's context");
     }
 
     [SkippableFact]

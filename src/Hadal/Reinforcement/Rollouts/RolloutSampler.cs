@@ -37,7 +37,7 @@ public sealed class RolloutSampler(Transformer model, Tokenizer tokenizer, Worke
     /// <param name="progress">Told after each response how many have ended, and how many tokens were drawn.</param>
     /// <param name="cancellation">Checked before every token.</param>
     /// <returns>[problems * groupSize], groups one after the other.</returns>
-    /// <exception cref="ArgumentException">A prompt leaves no room for a response in the model's context.</exception>
+    /// <exception cref="ContextLengthException">A prompt leaves no room for a response in the model's context.</exception>
     public IReadOnlyList<Rollout> Sample(
         VerifiableTask task, RewardFunction rewards, IReadOnlyList<Problem> problems, int groupSize, int maxTokens, float temperature, long seed,
         Action<int, long>? progress = null, CancellationToken cancellation = default)
@@ -45,6 +45,8 @@ public sealed class RolloutSampler(Transformer model, Tokenizer tokenizer, Worke
         ArgumentNullException.ThrowIfNull(problems);
         ArgumentNullException.ThrowIfNull(rewards);
         int[][] tokens = [.. problems.Select(problem => prompts.Tokens(problem.Prompt))];
+        int most = model.Config.MaxPositionEmbeddings - 1, tooLong = Array.FindIndex(tokens, prompt => prompt.Length > most);
+        if (tooLong >= 0) throw new ContextLengthException($"the prompt of problem {tooLong + 1}", tokens[tooLong].Length, most, "this model's context");
         IReadOnlyList<DrawnResponse> drawn = Draw(tokens, groupSize, maxTokens, temperature, seed, progress, cancellation);
         Rollout[] rollouts = new Rollout[drawn.Count];
         for (int i = 0; i < rollouts.Length; i++)
