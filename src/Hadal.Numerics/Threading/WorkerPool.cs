@@ -14,7 +14,7 @@ public interface IParallelJob
 /// <summary>
 /// Threads that wait for work by spinning for some microseconds and then sleep, so that a chain of kernels pays no wake-up and an
 /// idle process costs nothing. Worker w of W begins with the parts [w*P/W, (w+1)*P/W), so that it meets again what its caches hold, and
-/// then takes over what others have not begun: on a busy machine nobody waits for a worker that the system has not woken yet. While it waits it
+/// then takes over what others have not begun: on a busy machine nobody waits for a worker that the system has not woken yet. A waiting thread
 /// asks memory for what it will probably read next (<see cref="ReadAhead"/>).
 /// A part computes whole results, so they depend neither on the number of workers nor on which of them computes what.
 /// </summary>
