@@ -78,8 +78,8 @@ internal static class CommandLine
 
     // What a wrong file, folder or setting can cause; anything else is a defect of ours and deserves its stack trace.
     private static bool IsUsersMistake(Exception e) => e is
-        CheckpointException or ConfigurationException or TokenizerException or TemplateException or DataException or RecipeException or TrainingDivergedException or ProblemFileException or ContextLengthException
-            or FormatException or IOException or UnauthorizedAccessException or OutOfMemoryException;
+        CheckpointException or ConfigurationException or TokenizerException or TemplateException or DataException or RecipeException or TrainingDivergedException or ProblemFileException
+            or ContextLengthException or FormatException or IOException or UnauthorizedAccessException or OutOfMemoryException;
 
     // The parser takes an option that it doesn't know for an argument where one fits; after "--" it may be one.
     private static IEnumerable<string> UnknownOptions(ParseResult parsed) => parsed.Tokens.Any(token => token.Type == TokenType.DoubleDash)
@@ -104,7 +104,11 @@ internal static class CommandLine
     private static string Verb(ParseResult parsed)
     {
         string verbs = "";
-        for (SymbolResult? result = parsed.CommandResult; result is CommandResult { Command: not RootCommand } command; result = command.Parent) verbs = $"{command.Command.Name} {verbs}";
+        for (SymbolResult? result = parsed.CommandResult; result is CommandResult { Command: not RootCommand } command; result = command.Parent)
+        {
+            verbs = $"{command.Command.Name} {verbs}";
+        }
+
         return verbs;
     }
 }

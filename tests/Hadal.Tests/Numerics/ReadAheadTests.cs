@@ -103,6 +103,30 @@ public sealed unsafe class ReadAheadTests
         });
     }
 
+    [SkippableFact]
+    public void Threads_of_a_pool_expect_their_own_parts_and_ask_while_they_wait()
+    {
+        Skip.IfNot(Sse.IsSupported, "there is no instruction that asks for memory");
+        using WorkerPool pool = new(2);
+        using Barrier both = new(2);
+        OnThreadOfItsOwn(caller =>
+        {
+            for (int step = 0; step < 12; step++)
+            {
+                Seen seen = new();
+                ReadingJob job = new(both, seen, step % 3);
+                pool.Run(ref job, 2);
+                Assert.Same(caller, seen.Of[0]);
+                Assert.NotSame(caller, seen.Of[1]);
+                if (step < 6) continue;
+                Assert.Equal([Start((step + 1) % 3, 0), Start((step + 1) % 3, 1)], seen.Expected);
+                Assert.True(seen.HasAsked, "the worker that was ready first has not asked for what it expected");
+            }
+        });
+    }
+
+    private static nint Start(int region, int part) => Region(2 * region + part);
+
     private static nint Region(int index) => Model + index * Stride;
 
     private static void Visit(ReadAhead ahead, params ReadOnlySpan<int> regions)
@@ -112,6 +136,29 @@ public sealed unsafe class ReadAheadTests
             ahead.Begin();
             ReadAhead.Note((byte*)Region(region));
         }
+    }
+
+    private sealed class Seen
+    {
+        public ReadAhead?[] Of { get; } = new ReadAhead?[2];
+
+        public nint[] Expected { get; } = new nint[2];
+
+        public bool HasAsked { get; set; }
+    }
+
+    // A part for each of two threads; the caller's lasts until the other thread has asked for all that it expects.
+    private readonly struct ReadingJob(Barrier both, Seen seen, int region) : IParallelJob
+    {
+        public void Execute(int part)
+        {
+            ReadAhead.Note((byte*)Start(region, part));
+            (seen.Of[part], seen.Expected[part]) = (ReadAhead.Own, (nint)ReadAhead.Own.Expected);
+            both.SignalAndWait();
+            if (part == 0) seen.HasAsked = SpinWait.SpinUntil(HasNothingLeft, TimeSpan.FromSeconds(20));
+        }
+
+        private bool HasNothingLeft() => seen.Of[1]!.Expected == null;
     }
 
     // What a thread expects is its own.
