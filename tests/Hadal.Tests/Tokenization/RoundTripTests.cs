@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using Hadal.Tokenization;
 
@@ -50,21 +49,13 @@ public class RoundTripTests
     [InlineData("tokenizer-deepseek-v3", 'z')]
     [InlineData("llamacpp-vocab/ggml-vocab-llama-spm.gguf", 'a')]
     [InlineData("tokenizer-gpt2", ' ')]
-    public void A_run_of_one_letter_takes_time_in_proportion(string path, char letter)
+    public async Task A_megabyte_of_one_letter_comes_back(string path, char letter)
     {
         Tokenizer tokenizer = Tokenizer.Load(SharedData.Require(path));
         string text = new(letter, 1 << 20);
-        Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));
 
-        // Eight times the text takes eight times as long, or 64 times if each merge looked at all the others. A machine may hold one try up.
-        Assert.True(Enumerable.Range(0, 3).Any(_ => Seconds(text) < 32 * Seconds(text[..(1 << 17)])), "time grows like the square of the length");
-
-        double Seconds(string some)
-        {
-            Stopwatch watch = Stopwatch.StartNew();
-            _ = tokenizer.Encode(some);
-            return watch.Elapsed.TotalSeconds;
-        }
+        // Tenths of a second; the third of an hour or more if each merge looked at all the others, and nobody waits for that.
+        Assert.Equal(text, await Task.Run(() => tokenizer.Decode(tokenizer.Encode(text))).WaitAsync(TimeSpan.FromMinutes(3)));
     }
 
     [SkippableFact]

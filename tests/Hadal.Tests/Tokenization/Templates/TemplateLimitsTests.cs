@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Hadal.Tokenization.Templates;
 
 namespace Hadal.Tests.Tokenization.Templates;
@@ -30,12 +29,7 @@ public sealed class TemplateLimitsTests
 
     [Theory]
     [MemberData(nameof(Greedy))]
-    public void A_greedy_template_is_stopped(string template)
-    {
-        long start = Stopwatch.GetTimestamp();
-        Assert.Throws<TemplateException>(() => Chat.Render(template));
-        Assert.True(Stopwatch.GetElapsedTime(start) < TimeSpan.FromSeconds(30));
-    }
+    public void A_greedy_template_is_stopped(string template) => Assert.Throws<TemplateException>(() => Chat.Render(template));
 
     [Theory]
     [InlineData("{{ ", "(", "1", ")", " }}")]
