@@ -41,12 +41,12 @@ internal static class ServeCommand
         Option<bool> json = JsonOutput.Option();
         host.Require(value => Address(value) is not null, "an IP address, or localhost");
         name.Require(value => value is null || (value.Length > 0 && !value.Any(char.IsControl)), "text on one line");
-        port.Require(value => value is >= 0 and <= IPEndPoint.MaxPort, $"a number from 0 to {IPEndPoint.MaxPort}");
+        port.Require(value => value is >= 0 and <= IPEndPoint.MaxPort, $"a whole number from 0 to {IPEndPoint.MaxPort}");
         foreach (Option<int> count in (ReadOnlySpan<Option<int>>)[maxRunning, maxSamples]) count.RequireAtLeast(1);
         maxQueued.RequireAtLeast(0);
-        cacheBytes.Require(value => value >= 0, "a number from 0 on");
+        cacheBytes.RequireAtLeast(0L);
         cacheType.Require(value => value is null or ElementType.F32 or ElementType.BF16 or ElementType.F8E4M3, "F32, BF16 or F8E4M3");
-        maxBytes.Require(value => value >= 1, "a number from 1 on");
+        maxBytes.RequireAtLeast(1L);
         maxContext.RequireAtLeast(2);
         maxTokens.RequireAtLeast(1);
         timeout.Require(value => value is > 0 and <= 86400, "a number above 0, up to 86400");

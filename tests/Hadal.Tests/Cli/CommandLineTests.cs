@@ -58,8 +58,9 @@ public sealed class CommandLineTests : IDisposable
             {
                 Type type = Nullable.GetUnderlyingType(option.ValueType) ?? option.ValueType;
                 if (!type.IsPrimitive && !type.IsEnum) continue;
-                HadalProcess run = ConsoleRun.Run([.. path, .. s_valid.GetValueOrDefault(command.Name, []), option.Name, "x1x"]);
-                run.RequireError(2, $"{option.Name} ", $"'hadal {string.Concat(path.Select(verb => $"{verb} "))}--help'.");
+                string[] companions = option.Name == "--draft-tokens" ? ["--speculate", "lookup"] : [];
+                HadalProcess run = ConsoleRun.Run([.. path, .. companions, .. s_valid.GetValueOrDefault(command.Name, []), option.Name, "x1x"]);
+                run.RequireError(2, $"{option.Name} is 'x1x', expected ", $"'hadal {string.Concat(path.Select(verb => $"{verb} "))}--help'.");
                 Assert.DoesNotContain("System.", run.Error, StringComparison.Ordinal);
                 Assert.DoesNotContain("Hadal.", run.Error, StringComparison.Ordinal);
                 options++;
@@ -80,6 +81,10 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public void After_two_dashes_a_file_may_have_a_name_like_an_option() =>
         ConsoleRun.Run("info", "--", "--model").RequireError(1, Path.Combine("--model", "config.json"));
+
+    [Fact]
+    public void A_number_beyond_its_type_is_told_what_fits() => ConsoleRun.Run("generate", "model", "--prompt", "x", "--seed", "99999999999")
+        .RequireError(2, "--seed is '99999999999', expected a whole number from -2147483648 to 2147483647.");
 
     [Fact]
     public void A_wrong_call_of_the_built_program_is_exit_code_2() => HadalProcess.Run("nonsense").RequireError(2, "nonsense", "See 'hadal --help'.");
