@@ -28,19 +28,24 @@ internal sealed class PrefillBench(Transformer model, WorkerPool workers, ModelB
     private readonly Stopwatch _computing = new();
 
     /// <summary>Measures prompts of <paramref name="tokens"/> tokens behind <paramref name="context"/> others.</summary>
-    public PrefillBenchRow Run(int tokens, int context)
+    /// <param name="tokens">Tokens of a prompt.</param>
+    /// <param name="context">Tokens before it.</param>
+    /// <param name="progress">Told how many prompts of how many are done.</param>
+    public PrefillBenchRow Run(int tokens, int context, Action<int, int> progress)
     {
         Warm(tokens);
         using Scheduler scheduler = BenchRequests.CreateScheduler(model, workers, options, 1, context + (options.Rounds + 2) * (tokens + PagePool.PageTokens), tokens);
         BenchRequests requests = new(scheduler, workers);
         double peak = MachineCeilings.ProductGigaflops(workers, options.Precision, s_ceiling);
         List<double> rates = [];
+        progress(0, options.Rounds + 1);
         for (int round = 0; round <= options.Rounds; round++)
         {
             requests.SubmitPrompt(context, tokens, seed: round);
             long start = Stopwatch.GetTimestamp();
             Finish(scheduler, requests);
             if (round > 0) rates.Add(tokens / Stopwatch.GetElapsedTime(start).TotalSeconds); // the first one fills the caches
+            progress(round + 1, options.Rounds + 1);
         }
 
         peak = Math.Max(peak, MachineCeilings.ProductGigaflops(workers, options.Precision, s_ceiling));

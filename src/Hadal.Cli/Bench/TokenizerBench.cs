@@ -26,7 +26,7 @@ internal static class TokenizerBench
     private const int PartLength = 1 << 14;
 
     /// <summary>Times one file for some rounds; reports each.</summary>
-    public static TokenizerBenchRow Run(string tokenizerPath, string textPath, int rounds, Action<int, int>? progress = null)
+    public static TokenizerBenchRow Run(string tokenizerPath, string textPath, int rounds, Action<int, int> progress)
     {
         string text = File.ReadAllText(textPath);
         long bytes = System.Text.Encoding.UTF8.GetByteCount(text);
@@ -43,7 +43,7 @@ internal static class TokenizerBench
         {
             encode = Math.Max(encode, bytes / 1e6 / Pass(() => Encode(tokenizer, parts, ids)));
             decode = Math.Max(decode, bytes / 1e6 / Pass(() => Decode(tokenizer, ids)));
-            progress?.Invoke(round + 1, rounds);
+            progress(round + 1, rounds);
         }
 
         return new TokenizerBenchRow(Path.GetFileName(textPath), bytes, ids.Sum(part => part.Length), cold, encode, decode);

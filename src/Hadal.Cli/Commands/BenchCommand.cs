@@ -65,7 +65,7 @@ internal static class BenchCommand
 
     private static int RunTokenizer(string model, string[] texts, int rounds, bool json)
     {
-        TokenizerBenchRow[] rows = [.. texts.Select(text => TokenizerBench.Run(model, text, rounds))];
+        TokenizerBenchRow[] rows = [.. texts.Select(text => TokenizerBench.Run(model, text, rounds, new RoundProgress(text).Report))];
         if (json) JsonOutput.Write(new { Tokenizer = rows });
         else
         {
@@ -82,7 +82,7 @@ internal static class BenchCommand
     {
         using WorkerPool workers = new(threads);
         using KernelBench bench = new(workers, rounds, TimeSpan.FromMilliseconds(150));
-        IReadOnlyList<BenchRow> rows = bench.Run((done, all) => Console.Error.WriteLine($"round {done} of {all}"));
+        IReadOnlyList<BenchRow> rows = bench.Run(new RoundProgress("kernels").Report);
         BenchCeilings ceilings = bench.Ceilings;
         if (json)
         {

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using Hadal.Checkpoints;
 using Hadal.Checkpoints.Gguf;
@@ -11,7 +10,6 @@ namespace Hadal.Cli.Commands;
 /// <summary>What `hadal convert` and `hadal quantize` do alike: weights with their tokenizer, progress, and a report.</summary>
 internal static class Conversions
 {
-    private static readonly TimeSpan s_reportEvery = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs a conversion and prints its report.</summary>
     public static int Run(bool json, Func<ConversionReport> convert)
@@ -74,14 +72,12 @@ internal static class Conversions
 
     private static Action<long, long> Progress()
     {
-        Stopwatch watch = Stopwatch.StartNew(), sinceReport = Stopwatch.StartNew();
+        ProgressClock clock = new();
         return (written, total) =>
         {
-            if (sinceReport.Elapsed < s_reportEvery) return;
-            sinceReport.Restart();
-            double rate = written / watch.Elapsed.TotalSeconds;
+            if (!clock.IsDue()) return;
             Console.Error.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"writing: {written / 1e6:F0} of {total / 1e6:F0} MB, {rate / 1e6:F0} MB/s, {(total - written) / rate:F0} s left"));
+                CultureInfo.InvariantCulture, $"writing: {written / 1e6:F0} of {total / 1e6:F0} MB, {clock.Rate(written) / 1e6:F0} MB/s, {clock.Left(written, total)}"));
         };
     }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Hadal.Inference;
@@ -14,7 +13,6 @@ internal static class EvalCommand
 {
     private const string Perplexity = "perplexity";
     private const int DefaultWindow = 1024;
-    private static readonly TimeSpan s_reportEvery = TimeSpan.FromSeconds(2);
 
     public static Command Create()
     {
@@ -60,17 +58,15 @@ internal static class EvalCommand
 
         if (size > context) throw new TokenizerException("--window", $"it is {size}, expected at most the model's context, {context}");
         using WorkerPool workers = new();
-        Stopwatch watch = Stopwatch.StartNew(), sinceReport = Stopwatch.StartNew();
+        ProgressClock clock = new();
         PerplexityResult result = PerplexityMeasure.Run(model, workers, ids, size, Report, precision, cancellation);
-        Print(result, text.Length, size, watch.Elapsed, json);
+        Print(result, text.Length, size, clock.Elapsed, json);
         return CommandLine.Ok;
 
         void Report(long done, long all)
         {
-            if (sinceReport.Elapsed < s_reportEvery) return;
-            sinceReport.Restart();
-            double rate = done / watch.Elapsed.TotalSeconds;
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{done:N0} of {all:N0} tokens, {rate:F0} a second, {(all - done) / rate:F0} s left"));
+            if (!clock.IsDue()) return;
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{done:N0} of {all:N0} tokens, {clock.Rate(done):F0} a second, {clock.Left(done, all)}"));
         }
     }
 

@@ -13,7 +13,6 @@ namespace Hadal.Cli.Commands;
 /// <summary>`hadal generate`: continues one prompt as it is drawn, or many from a file.</summary>
 internal static class GenerateCommand
 {
-    private static readonly TimeSpan s_reportEvery = TimeSpan.FromSeconds(2);
 
     public static Command Create()
     {
@@ -104,17 +103,16 @@ internal static class GenerateCommand
             loaded, p, maxTokens, sampling with { Seed = unchecked(sampling.Seed + i) }, $"{promptsPath}: line {i + 1}"))];
         using AtomicFile file = new(outputPath);
         List<int>[] tokens = [.. prompts.Select(_ => new List<int>())];
-        Stopwatch watch = Stopwatch.StartNew(), sinceReport = Stopwatch.StartNew();
+        ProgressClock clock = new();
         long drawn = 0;
         FinishReason[] reasons = generator.Run(requests, (request, token) =>
         {
             tokens[request].Add(token);
             drawn++;
-            if (sinceReport.Elapsed < s_reportEvery) return;
-            sinceReport.Restart();
+            if (!clock.IsDue()) return;
             Console.Error.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{drawn:N0} tokens, {drawn / watch.Elapsed.TotalSeconds:F0} a second, {tokens.Count(t => t.Count > 0):N0} of {prompts.Length:N0} prompts begun"));
+                $"{drawn:N0} tokens, {clock.Rate(drawn):F0} a second, {tokens.Count(t => t.Count > 0):N0} of {prompts.Length:N0} prompts begun"));
         }, cancellation: cancellation);
 
         for (int i = 0; i < prompts.Length; i++)
@@ -128,11 +126,11 @@ internal static class GenerateCommand
         }
 
         file.Commit();
-        if (json) JsonOutput.Write(new { Prompts = prompts.Length, Tokens = drawn, Seconds = watch.Elapsed.TotalSeconds, Speculation = SpeculationOf(generator) });
+        if (json) JsonOutput.Write(new { Prompts = prompts.Length, Tokens = drawn, Seconds = clock.Elapsed.TotalSeconds, Speculation = SpeculationOf(generator) });
         else
         {
             TellSpeculation(generator);
-            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{prompts.Length:N0} prompts, {drawn:N0} tokens in {watch.Elapsed.TotalSeconds:F1} s"));
+            Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{prompts.Length:N0} prompts, {drawn:N0} tokens in {clock.Elapsed.TotalSeconds:F1} s"));
         }
 
         return CommandLine.Ok;
@@ -192,7 +190,7 @@ internal static class GenerateCommand
 
         return ids.Length > 0 && ids.Length < context
             ? new GenerationRequest(ids, maxTokens, sampling)
-            : throw new TokenizerException(place, $"the prompt has {ids.Length} tokens, expected 1 to {context - 1} for this model's context");
+            : throw new ContextLengthException($"{place}: the prompt", ids.Length, context - 1, "this model's context");
     }
 
     // What a token says can depend on what stands before it: at the beginning of a text some vocabularies drop a space.

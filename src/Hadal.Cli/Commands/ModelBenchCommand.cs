@@ -110,7 +110,7 @@ internal sealed class ModelBenchCommand
         List<PrefillBenchRow> rows = [];
         foreach (int context in Contexts(parsed, model))
         {
-            rows.Add(bench.Run(tokens, context));
+            rows.Add(bench.Run(tokens, context, new RoundProgress($"prompts behind {context} tokens").Report));
             if (!parsed.GetValue(_json)) Print(rows[^1]);
         }
 
@@ -176,7 +176,7 @@ internal sealed class ModelBenchCommand
     private static Option<string> Numbers(string name, string description, string byDefault, int least)
     {
         Option<string> option = new(name) { Description = description, DefaultValueFactory = _ => byDefault };
-        option.Require(text => Parse(text ?? "", least) is not null, $"numbers from {least} on with commas between them");
+        option.Require(text => Parse(text ?? "", least) is not null, $"whole numbers from {least} to {int.MaxValue} with commas between them");
         return option;
     }
 

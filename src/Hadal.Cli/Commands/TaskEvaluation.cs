@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using System.Diagnostics;
 using System.Globalization;
 using Hadal.Numerics;
 using Hadal.Reinforcement;
@@ -21,7 +20,6 @@ internal sealed class TaskEvaluation
     /// <summary>Names of the tasks that come with Hadal.</summary>
     public static readonly string[] Tasks = ["countdown", "arithmetic", "chain", "sudoku", "choice", ListTask];
 
-    private static readonly TimeSpan s_reportEvery = TimeSpan.FromSeconds(2);
 
     private readonly Option<string?> _problems = new("--problems") { Description = "JSONL of problems: numbers and target for countdown, prompt and answer for file; by default held-out problems are made." };
     private readonly Option<int> _count = new("--count") { Description = "Problems to make.", DefaultValueFactory = _ => 128 };
@@ -64,11 +62,11 @@ internal sealed class TaskEvaluation
         PromptWriter prompts = new(style, loaded.Tokenizer);
         RewardFunction rewards = new() { ThinkOpened = prompts.OpensThinking };
         int samples = parsed.GetValue(_samples);
-        Stopwatch watch = Stopwatch.StartNew(), sinceReport = Stopwatch.StartNew();
+        ProgressClock clock = new();
         RolloutSampler sampler = new(loaded.Model, loaded.Tokenizer, workers, prompts) { Precision = precision };
         IReadOnlyList<Rollout> rollouts = sampler.Sample(
             task, rewards, problems, samples, parsed.GetValue(_maxTokens), parsed.GetValue(_temperature) ?? (samples == 1 ? 0 : 1), parsed.GetValue(_seed), Report, cancellation);
-        double seconds = watch.Elapsed.TotalSeconds;
+        double seconds = clock.Elapsed.TotalSeconds;
         if (parsed.GetValue(_transcripts) is { } path) Transcripts.Write(path, rollouts, samples);
         TaskScore score = TaskScore.Of(task, rollouts, samples);
         double rate = rollouts.Sum(r => (long)r.Response.Length) / seconds;
@@ -78,12 +76,10 @@ internal sealed class TaskEvaluation
 
         void Report(int ended, long tokens)
         {
-            if (sinceReport.Elapsed < s_reportEvery) return;
-            sinceReport.Restart();
+            if (!clock.IsDue()) return;
             int all = problems.Count * samples;
-            double elapsed = watch.Elapsed.TotalSeconds;
             Console.Error.WriteLine(string.Create(
-                CultureInfo.InvariantCulture, $"{ended:N0} of {all:N0} answers, {tokens / elapsed:F0} tokens a second, {(all - ended) * elapsed / ended:F0} s left"));
+                CultureInfo.InvariantCulture, $"{ended:N0} of {all:N0} answers, {clock.Rate(tokens):F0} tokens a second, {clock.Left(ended, all)}"));
         }
     }
 

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
@@ -11,7 +10,6 @@ namespace Hadal.Cli.Commands;
 /// <summary>`hadal tokenize`: text to ids and back, and `hadal tokenize train`: a vocabulary from text.</summary>
 internal static class TokenizeCommand
 {
-    private static readonly TimeSpan s_reportEvery = TimeSpan.FromSeconds(2);
 
     public static Command Create()
     {
@@ -145,15 +143,14 @@ internal static class TokenizeCommand
     private static int EncodeLines(Tokenizer tokenizer, string path, bool addSpecial, bool parseSpecial)
     {
         using StreamWriter output = new(Console.OpenStandardOutput(), bufferSize: 1 << 16);
-        Stopwatch sinceReport = Stopwatch.StartNew();
+        ProgressClock clock = new();
         long number = 0;
         foreach (string line in File.ReadLines(path))
         {
             number++;
             output.Write($"[{string.Join(',', tokenizer.Encode(Text(path, number, line), addSpecial, parseSpecial))}]\n");
-            if (sinceReport.Elapsed < s_reportEvery) continue;
+            if (!clock.IsDue()) continue;
             Console.Error.WriteLine($"{number:N0} lines");
-            sinceReport.Restart();
         }
 
         return CommandLine.Ok;
@@ -175,14 +172,13 @@ internal static class TokenizeCommand
 
     private static int Train(string[] input, BpeTrainerOptions options, string output, bool json)
     {
-        Stopwatch all = Stopwatch.StartNew(), sinceReport = Stopwatch.StartNew();
+        ProgressClock clock = new();
         TrainedBpe trained;
         try
         {
             trained = BpeTrainer.Train(input, options, progress =>
             {
-                if (sinceReport.Elapsed < s_reportEvery) return;
-                sinceReport.Restart();
+                if (!clock.IsDue()) return;
                 Console.Error.WriteLine(progress.BytesRead < progress.BytesTotal
                     ? $"counting words: {progress.BytesRead:N0} of {progress.BytesTotal:N0} bytes"
                     : $"merging: {progress.Tokens:N0} of {progress.TokensTotal:N0} tokens");
@@ -202,8 +198,8 @@ internal static class TokenizeCommand
         }
 
         int tokens = trained.Tokens.Count, merges = trained.Merges.Count;
-        if (json) JsonOutput.Write(new { Tokens = tokens, Merges = merges, Seconds = all.Elapsed.TotalSeconds, Folder = output });
-        else Console.Out.WriteLine($"{tokens:N0} tokens, {merges:N0} merges in {all.Elapsed.TotalSeconds:F1} s: {output}");
+        if (json) JsonOutput.Write(new { Tokens = tokens, Merges = merges, Seconds = clock.Elapsed.TotalSeconds, Folder = output });
+        else Console.Out.WriteLine($"{tokens:N0} tokens, {merges:N0} merges in {clock.Elapsed.TotalSeconds:F1} s: {output}");
         return CommandLine.Ok;
     }
 }

@@ -5,9 +5,8 @@ namespace Hadal.Inference;
 /// <param name="tokens">Tokens that it has.</param>
 /// <param name="most">Tokens that it may have.</param>
 /// <param name="room">Whose bound that is.</param>
-/// <param name="paramName">The argument that it came by, if the caller wrote it.</param>
-public sealed class ContextLengthException(string what, int tokens, int most, string room, string? paramName = null)
-    : ArgumentException($"{what} has {tokens} tokens, expected 1 to {most} for {room}", paramName)
+public sealed class ContextLengthException(string what, int tokens, int most, string room)
+    : ArgumentException($"{what} has {tokens} tokens, expected 1 to {most} for {room}")
 {
     /// <summary>Tokens that there are.</summary>
     public int Tokens => tokens;

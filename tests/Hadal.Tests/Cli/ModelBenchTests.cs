@@ -63,7 +63,9 @@ public sealed class ModelBenchTests
     {
         using WorkerPool workers = new(2);
         using Transformer model = TinyModels.Create(Config());
-        PrefillBenchRow row = new PrefillBench(model, workers, new ModelBenchOptions(2, ElementType.F32, ProductPrecision.F32)).Run(tokens: 100, context: 128);
+        List<(int Done, int All)> rounds = [];
+        PrefillBenchRow row = new PrefillBench(model, workers, new ModelBenchOptions(2, ElementType.F32, ProductPrecision.F32)).Run(tokens: 100, context: 128, (done, all) => rounds.Add((done, all)));
+        Assert.Equal([(0, 3), (1, 3), (2, 3), (3, 3)], rounds);
         Assert.Equal((100, 128), (row.Tokens, row.Context));
         Assert.True(row.Median > 0 && row.Best >= row.Median && row.Gigaflops > 0 && row.Share > 0);
     }

@@ -103,11 +103,11 @@ public sealed class InferenceEngineTests : IDisposable
         using InferenceEngine engine = _tiny.Start(_tiny.Pages(1));
         Assert.Equal(64, engine.ContextLength);
         GenerationRequest request = new(TinyModels.Ids(64, 1), 1, new SamplingOptions());
-        ArgumentException e = await Assert.ThrowsAsync<ArgumentException>(() => EngineModel.All(engine, request));
+        ContextLengthException e = await Assert.ThrowsAsync<ContextLengthException>(() => EngineModel.All(engine, request));
         Assert.Contains("has 64 tokens, expected 1 to 63", e.Message, StringComparison.Ordinal);
         await Assert.ThrowsAsync<ArgumentException>(() => EngineModel.All(engine, request with { Prompt = [257] }));
         await Assert.ThrowsAsync<ArgumentException>(() => EngineModel.All(engine, request with { Prompt = [1], StopStrings = [""] }));
-        await Assert.ThrowsAsync<ArgumentException>(() => engine.EmbedAsync(TinyModels.Ids(65, 1)));
+        await Assert.ThrowsAsync<ContextLengthException>(() => engine.EmbedAsync(TinyModels.Ids(65, 1)));
         Assert.Equal(0, engine.Statistics.Steps);
     }
 

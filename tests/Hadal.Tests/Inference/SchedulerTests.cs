@@ -316,7 +316,7 @@ public sealed class SchedulerTests : IDisposable
 
         Assert.Equal(found[0], found[1]);
         Assert.Throws<ArgumentException>(() => run.Scheduler.SubmitEmbedding([], (_, _) => { }));
-        Assert.Throws<ArgumentException>(() => run.Scheduler.SubmitEmbedding(TinyModels.Ids(513, 1), (_, _) => { }));
+        Assert.Throws<ContextLengthException>(() => run.Scheduler.SubmitEmbedding(TinyModels.Ids(513, 1), (_, _) => { }));
     }
 
     [Fact]

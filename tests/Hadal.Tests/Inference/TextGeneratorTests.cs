@@ -79,7 +79,7 @@ public sealed class TextGeneratorTests
         int context = model.Config.MaxPositionEmbeddings;
         GenerationRequest request = new(TinyModels.Ids(context - 3, seed: 3), 100, s_greedy);
         Assert.Equal(3, Tokens(model, workers, 1, request)[0].Count);
-        Assert.Throws<ArgumentException>(() => Tokens(model, workers, 1, request with { Prompt = TinyModels.Ids(context, seed: 3) }));
+        Assert.Throws<ContextLengthException>(() => Tokens(model, workers, 1, request with { Prompt = TinyModels.Ids(context, seed: 3) }));
         Assert.Throws<ArgumentException>(() => Tokens(model, workers, 1, request with { Prompt = [] }));
     }
 

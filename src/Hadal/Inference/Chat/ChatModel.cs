@@ -63,7 +63,7 @@ public sealed class ChatModel
 
         int[] ids = Engine.Tokenizer.EncodeChat(rendered);
         if (ids.Length > 0 && ids.Length < Engine.ContextLength) return new ChatPrompt(rendered.Text, ids) { Tags = tags, Required = required };
-        throw new ContextLengthException("the conversation", ids.Length, Engine.ContextLength - 1, "this model's context", nameof(request));
+        throw new ContextLengthException("the conversation", ids.Length, Engine.ContextLength - 1, "this model's context");
     }
 
     /// <summary>Lets the assistant answer. Ending the enumeration, or cancelling, stops the work.</summary>

@@ -72,6 +72,7 @@ public sealed partial class Scheduler
     }
 
     /// <summary>Refuses requests that make no sense for this model.</summary>
+    /// <exception cref="ContextLengthException">The prompt is longer than the context.</exception>
     /// <exception cref="ArgumentException">It says what was found and what was expected.</exception>
     public void Check(GenerationRequest request)
     {
@@ -93,6 +94,7 @@ public sealed partial class Scheduler
     }
 
     /// <summary>Refuses texts that this model can't take in.</summary>
+    /// <exception cref="ContextLengthException">The text is longer than the context.</exception>
     /// <exception cref="ArgumentException">It says what was found and what was expected.</exception>
     public void CheckText(IReadOnlyList<int> ids)
     {
@@ -102,10 +104,11 @@ public sealed partial class Scheduler
 
     private void CheckTokens(IReadOnlyList<int> ids, int most, string name)
     {
-        if (ids.Count == 0 || ids.Count > most)
+        if (ids.Count == 0) throw new ArgumentException($"a prompt has 0 tokens, expected 1 to {most}", name);
+        if (ids.Count > most)
         {
             string room = ContextLength < Model.Config.MaxPositionEmbeddings ? "the pages of this engine's cache" : "this model's context";
-            throw new ArgumentException($"a prompt has {ids.Count} tokens, expected 1 to {most} for {room}", name);
+            throw new ContextLengthException("a prompt", ids.Count, most, room);
         }
 
         for (int i = 0; i < ids.Count; i++)
