@@ -95,7 +95,7 @@ export async function serve(model, ...options) {
   server.stderr.on("data", piece => { errors += piece; });
   const exited = new Promise(resolve => server.on("close", code => resolve(code)));
   const stop = async () => {
-    if (server.exitCode === null) server.kill("SIGINT");
+    if (server.exitCode === null) server.kill("SIGTERM");
     const late = setTimeout(() => server.kill("SIGKILL"), 20_000);
     const code = await exited;
     clearTimeout(late);

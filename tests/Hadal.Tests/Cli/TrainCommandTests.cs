@@ -11,6 +11,7 @@ public sealed class TrainCommandTests
     public void The_first_interrupt_saves_a_state_to_go_on_from()
     {
         Skip.IfNot(OperatingSystem.IsLinux(), "sends signals with kill");
+        Skip.If(IgnoresInterrupts(), "whoever began these tests lets no interrupts through, and a process passes that on");
         using TemporaryFolder folder = new();
         string recipe = TinyRun.Write(folder, "steps=100000", "evaluation.every=0");
         using Process process = HadalProcess.Start("train", recipe, "--plain");
@@ -75,6 +76,13 @@ public sealed class TrainCommandTests
         Assert.Equal(1, run.ExitCode);
         Assert.Contains("text.txt: there is no such file", run.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
+    }
+
+    // The signals that a process ignores are a mask in hexadecimal, that of the interrupt (2) its second bit.
+    private static bool IgnoresInterrupts()
+    {
+        string mask = File.ReadLines("/proc/self/status").First(line => line.StartsWith("SigIgn:", StringComparison.Ordinal))["SigIgn:".Length..];
+        return (Convert.ToUInt64(mask.Trim(), 16) & 2) != 0;
     }
 
     private static byte[] Weights(TemporaryFolder folder) => File.ReadAllBytes(Path.Combine(folder.Path, "run", "model", "model.safetensors"));
