@@ -6,7 +6,7 @@ namespace Hadal.Inference;
 /// <param name="most">Tokens that it may have.</param>
 /// <param name="room">Whose bound that is.</param>
 public sealed class ContextLengthException(string what, int tokens, int most, string room)
-    : ArgumentException($"{what} has {tokens} tokens, expected 1 to {most} for {room}")
+    : ArgumentException($"{what} has {tokens} tokens, expected 1 to {most} for {room}.")
 {
     /// <summary>Tokens that there are.</summary>
     public int Tokens => tokens;

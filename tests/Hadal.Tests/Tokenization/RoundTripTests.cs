@@ -45,17 +45,17 @@ public class RoundTripTests
     }
 
     [SkippableTheory]
-    [InlineData("tokenizer-minimind", 'a')]
+    [InlineData("tokenizer-minimind", '-')]
     [InlineData("tokenizer-deepseek-v3", 'z')]
     [InlineData("llamacpp-vocab/ggml-vocab-llama-spm.gguf", 'a')]
-    [InlineData("tokenizer-gpt2", ' ')]
+    [InlineData("tokenizer-gpt2", '=')]
     public async Task A_megabyte_of_one_letter_comes_back(string path, char letter)
     {
         Tokenizer tokenizer = Tokenizer.Load(SharedData.Require(path));
         string text = new(letter, 1 << 20);
 
-        // Tenths of a second; the third of an hour or more if each merge looked at all the others, and nobody waits for that.
-        Assert.Equal(text, await Task.Run(() => tokenizer.Decode(tokenizer.Encode(text))).WaitAsync(TimeSpan.FromMinutes(3)));
+        // Tenths of a second, or about five minutes if each merge looked at all the others.
+        Assert.Equal(text, await Task.Run(() => tokenizer.Decode(tokenizer.Encode(text))).WaitAsync(TimeSpan.FromMinutes(1)));
     }
 
     [SkippableFact]
