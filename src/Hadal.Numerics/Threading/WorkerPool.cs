@@ -51,10 +51,10 @@ public sealed unsafe class WorkerPool : IDisposable
         _shares = new Share[Count];
         for (int i = 0; i < _workers.Length; i++)
         {
-            Worker worker = new(new SemaphoreSlim(0));
-            _workers[i] = worker;
             int index = i + 1;
-            new Thread(() => WorkLoop(worker, index)) { IsBackground = true, Name = $"hadal-worker-{index}" }.Start();
+            Thread thread = new(() => WorkLoop(index)) { IsBackground = true, Name = $"hadal-worker-{index}" };
+            _workers[i] = new Worker(thread, new SemaphoreSlim(0));
+            thread.Start();
         }
     }
 
@@ -113,36 +113,35 @@ public sealed unsafe class WorkerPool : IDisposable
     {
         SpinWait wait = default;
         while (Interlocked.CompareExchange(ref _busy, 1, 0) != 0) wait.SpinOnce();
-        if (_stopping) return;
-        _stopping = true;
-        Volatile.Write(ref _unfinished, _workers.Length);
+        Volatile.Write(ref _stopping, true);
         Interlocked.Increment(ref _epoch);
         foreach (Worker worker in _workers)
         {
             if (Interlocked.CompareExchange(ref worker.Sleeping, 0, 1) == 1) worker.Wake.Release();
         }
 
-        while (Volatile.Read(ref _unfinished) != 0) wait.SpinOnce();
-        foreach (Worker worker in _workers) worker.Wake.Dispose();
+        // Not counted like blocks: a thread that wakes late, for an epoch that is over, may end before the counting begins.
+        foreach (Worker worker in _workers)
+        {
+            worker.Thread.Join();
+            worker.Wake.Dispose();
+        }
+
         Volatile.Write(ref _busy, 0);
     }
 
     private static void ExecutePart<TJob>(void* job, int part) where TJob : struct, IParallelJob =>
         Unsafe.AsRef<TJob>(job).Execute(part);
 
-    private void WorkLoop(Worker worker, int index)
+    private void WorkLoop(int index)
     {
+        Worker worker = _workers[index - 1];
         int seen = 0;
         ReadAhead ahead = ReadAhead.Own;
         while (true)
         {
             seen = WaitForEpochAfter(seen, worker, ahead);
-            if (_stopping)
-            {
-                Interlocked.Decrement(ref _unfinished);
-                return;
-            }
-
+            if (Volatile.Read(ref _stopping)) return;
             ahead.Begin();
             ExecuteFrom(index, seen);
         }
@@ -233,8 +232,9 @@ public sealed unsafe class WorkerPool : IDisposable
         public int To;
     }
 
-    private sealed class Worker(SemaphoreSlim wake)
+    private sealed class Worker(Thread thread, SemaphoreSlim wake)
     {
+        public readonly Thread Thread = thread;
         public readonly SemaphoreSlim Wake = wake;
         public int Sleeping;
     }

@@ -75,11 +75,24 @@ public sealed class WorkerPoolTests
     public void A_disposed_pool_refuses_work()
     {
         WorkerPool pool = new(2);
-        pool.Dispose();
-        pool.Dispose();
+        for (int time = 0; time < 3; time++) pool.Dispose();
         CountJob job = new(new int[2]);
         Assert.Throws<ObjectDisposedException>(() => pool.Run(ref job, 2));
     }
+
+    // More threads than processors, so that some wake when the work that they were woken for is done and the pool is about to end.
+    [Fact]
+    public async Task Pools_end_though_their_threads_wake_late() => await Task.Run(() => Parallel.For(0, 2_000, new() { MaxDegreeOfParallelism = 8 }, _ =>
+    {
+        int[] counts = new int[4];
+        using (WorkerPool pool = new(4))
+        {
+            CountJob job = new(counts);
+            pool.Run(ref job, 4);
+        }
+
+        Assert.Equal([1, 1, 1, 1], counts);
+    })).WaitAsync(TimeSpan.FromMinutes(1));
 
     private readonly struct CountJob(int[] counts) : IParallelJob
     {
