@@ -10,7 +10,6 @@ namespace Hadal.Cli.Commands;
 /// <summary>What `hadal convert` and `hadal quantize` do alike: weights with their tokenizer, progress, and a report.</summary>
 internal static class Conversions
 {
-
     /// <summary>Runs a conversion and prints its report.</summary>
     public static int Run(bool json, Func<ConversionReport> convert)
     {

@@ -13,7 +13,6 @@ namespace Hadal.Cli.Commands;
 /// <summary>`hadal generate`: continues one prompt as it is drawn, or many from a file.</summary>
 internal static class GenerateCommand
 {
-
     public static Command Create()
     {
         Argument<string> model = LoadedModel.PathArgument();

@@ -10,7 +10,6 @@ namespace Hadal.Cli.Commands;
 /// <summary>`hadal tokenize`: text to ids and back, and `hadal tokenize train`: a vocabulary from text.</summary>
 internal static class TokenizeCommand
 {
-
     public static Command Create()
     {
         Argument<string?> model = new("model")

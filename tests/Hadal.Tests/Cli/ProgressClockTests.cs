@@ -1,4 +1,5 @@
 using Hadal.Cli;
+using Hadal.Cli.Bench;
 using Hadal.Tests.Cli.Training;
 
 namespace Hadal.Tests.Cli;
@@ -44,5 +45,18 @@ public sealed class ProgressClockTests
         Assert.Equal("30 s left", clock.Left(50, 200));
         Assert.Equal("0 s left", clock.Left(200, 200));
         Assert.Equal("nothing done yet", clock.Left(0, 200));
+    }
+
+    [Fact]
+    public void Rounds_are_timed_from_where_they_begin()
+    {
+        RoundProgress progress = new("prompts", _time);
+        _time.Advance(60); // of warming up
+        Assert.Null(progress.Line(0, 10));
+        _time.Advance(1);
+        Assert.Null(progress.Line(1, 10));
+        _time.Advance(1);
+        Assert.Equal("prompts: round 2 of 10, 8 s left", progress.Line(2, 10));
+        Assert.Null(progress.Line(2, 10));
     }
 }
